@@ -1,0 +1,436 @@
+"""Article: the bytes of one file become an `Article`, a skip, or a list of problems.
+
+In: the path, the bytes, and the rules by which the configuration wants them read. Out: a `Reading`. `FIELDS` is the one
+table of what front matter means; whatever is not in it (`secured`, `featuredContent`, …) stops here. Does not know the
+taxonomy, other articles, or what time it is. Times are whole seconds since the epoch, UTC.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple
+
+from feedd.content import header, text
+from feedd.content.header import Flag, Header
+from feedd.content.instants import instant
+from feedd.content.links import host, web_url
+from feedd.errors import BrokenArticle, Problem
+
+MAX_RELATED = 20
+"""Related links kept of an article; selection shows at most five of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image as written: the address may be relative to the site; 0 where width or height are not known."""
+
+    url: str
+    width: int = 0
+    height: int = 0
+    title: str = ""
+    credit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who published the original."""
+
+    name: str = ""
+    domain: str = ""
+    images: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A related story."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """What the front matter and the body of one file say, in the words of section 5 of the design.
+
+    `published` is what the author decided; whether anybody sees it is up to selection. `web_url`, `original_url` and
+    `amp_url` are absolute or empty. `modified` and `expires` are None where not given.
+    """
+
+    path: str
+    slug: str
+    collection: str
+    title: str
+    date: int
+    published: bool
+    removed: bool = False
+    guid: str = ""
+    excerpt: str = ""
+    body: str = ""
+    modified: int | None = None
+    expires: int | None = None
+    web_url: str = ""
+    original_url: str = ""
+    amp_url: str = ""
+    type: str = "article"
+    topics: tuple[str, ...] = ()
+    provider: Provider = Provider()
+    image: Picture | None = None
+    related: tuple[Link, ...] = ()
+    language: str = ""
+    quality: int = 0
+    heat: int = 0
+
+    @property
+    def link(self) -> str:
+        """Where the story is to be read, pages of one's own left aside; empty if the front matter names no address."""
+        return self.web_url or self.original_url
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How the configuration wants files read."""
+
+    zone: tzinfo
+    own_pages: bool = False
+    repair_mojibake: bool = True
+    max_bytes: int = 1 << 20
+    folders: tuple[tuple[str, str], ...] = ()
+    published_by_default: frozenset[str] = frozenset()
+
+    def collection(self, path: str, category: str) -> str:
+        """The collection of a file: its category, else the one whose folder it lies in, else `articles`."""
+        if category:
+            return category
+        return next((name for folder, name in self.folders if path.startswith(f"{folder}/")), "articles")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file turned out to be.
+
+    `skipped`: no front matter, so no article. `empty`: nothing in it at all, as while an editor is saving. `broken`: it
+    means to be an article and cannot be read; `withdrawn` then tells that its text still says not to publish it.
+    """
+
+    state: Literal["article", "skipped", "empty", "broken"]
+    article: Article | None = None
+    problems: tuple[Problem, ...] = ()
+    withdrawn: bool = False
+
+
+def parse(path: str, data: bytes, rules: Rules) -> Reading:
+    """The reading of one file. Never raises for anything that `data` may hold."""
+    if not data.strip():
+        return Reading("empty")
+    try:
+        if len(data) > rules.max_bytes:
+            raise BrokenArticle(_too_large(rules))
+        head = header.read(data)
+    except BrokenArticle as error:
+        return _broken(path, data, [error.problem])
+    if head is None:
+        return Reading("skipped")
+    return _read_fields(path, data, head, rules)
+
+
+def _read_fields(path: str, data: bytes, head: Header, rules: Rules) -> Reading:
+    notes = _Notes(rules)
+    values = {spec.attribute: spec.value(head.mapping, notes) for spec in FIELDS}
+    _consider_duplicates(head, notes, values)
+    collection = rules.collection(path, values.pop("category"))
+    published = values.pop("published")
+    if published is None:
+        published = collection in rules.published_by_default
+        if not published and "published" not in head.mapping:
+            notes.warn("published-missing", "published", "is missing, so the article is not published", _SAY_PUBLISHED)
+    if not (values["web_url"] or values["original_url"] or rules.own_pages):
+        notes.fail("no-link", "webUrl", "no absolute http(s) address", "Write webUrl, originalUrl or sourceUrl.")
+    problems = [_placed(problem, path, head) for problem in notes.problems]
+    if notes.failed:
+        return _broken(path, data, problems)
+    provider = values["provider"]
+    if not provider.domain and not provider.name:
+        values["provider"] = Provider(domain=host(values["original_url"] or values["web_url"]))
+    slug = text.carriable(PurePosixPath(path).stem)
+    body = text.carriable(head.body)
+    article = Article(path=path, slug=slug, collection=collection, published=published, body=body, **values)
+    return Reading("article", article, tuple(problems))
+
+
+def _consider_duplicates(head: Header, notes: "_Notes", values: dict[str, Any]) -> None:
+    """YAML takes the last of doubled keys in silence; here they are named, and doubled `published` publishes nothing."""
+    for name in head.doubled():
+        remedy = "Leave one of them."
+        if name == "published":
+            values["published"] = False
+            remedy = "Leave one of them; until then the article is not published."
+        notes.warn("duplicate-key", name, "occurs more than once", remedy)
+
+
+def _placed(problem: Problem, path: str, head: Header) -> Problem:
+    return Problem(
+        problem.kind, problem.what, problem.remedy, path, head.line(problem.field), problem.field, problem.severity
+    )
+
+
+def _broken(path: str, data: bytes, problems: list[Problem]) -> Reading:
+    placed = tuple(
+        Problem(problem.kind, problem.what, problem.remedy, path, problem.line, problem.field, problem.severity)
+        for problem in problems
+    )
+    return Reading("broken", None, placed, header.says_withdrawn(data))
+
+
+def _too_large(rules: Rules) -> Problem:
+    return Problem("too-large", f"is larger than {rules.max_bytes} bytes", "Shorten it, or raise content.max_bytes.")
+
+
+class _Wrong(Exception):
+    """A value that cannot be used; `kind`, `what` and `remedy` as in Problem."""
+
+    def __init__(self, kind: str, what: str, remedy: str) -> None:
+        super().__init__(what)
+        self.kind, self.what, self.remedy = kind, what, remedy
+
+
+@dataclass(slots=True)
+class _Notes:
+    """The problems found so far in one file."""
+
+    rules: Rules
+    problems: list[Problem] = field(default_factory=list)
+    failed: bool = False
+
+    def warn(self, kind: str, name: str, what: str, remedy: str) -> None:
+        self.problems.append(Problem(kind, what, remedy, field=name, severity="warning"))
+
+    def fail(self, kind: str, name: str, what: str, remedy: str) -> None:
+        self.problems.append(Problem(kind, what, remedy, field=name))
+        self.failed = True
+
+
+Reader = Callable[[Any, str, _Notes], Any]
+
+
+class Field(NamedTuple):
+    """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
+
+    The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and
+    left aside. `required` breaks the article when there is none.
+    """
+
+    attribute: str
+    keys: tuple[str, ...]
+    read: Reader
+    absent: Any = ""
+    vital: bool = False
+    required: bool = False
+
+    def value(self, mapping: header.Mapping, notes: _Notes) -> Any:
+        """The value of this field in a front matter; what is wrong goes to the notes."""
+        for name in self.keys:
+            raw = mapping.get(name)
+            if raw is None:
+                continue
+            try:
+                value = self.read(raw, name, notes)
+            except _Wrong as wrong:
+                (notes.fail if self.vital else notes.warn)(wrong.kind, name, wrong.what, wrong.remedy)
+                if self.vital:
+                    return self.absent
+                continue
+            if value or not self.required:
+                return value
+        if self.required:
+            notes.fail("missing", self.keys[0], "is missing", f"Write `{self.keys[0]}: …`.")
+        return self.absent
+
+
+_SAY_PUBLISHED = "Write `published: true` to publish it, `published: false` to say that it is not."
+
+
+def _plain(raw: Any, name: str, notes: _Notes) -> str:
+    """One line of plain text."""
+    if not isinstance(raw, str | int | float):
+        raise _Wrong("not-text", "is not text", "Write it on one line, in quotes.")
+    value = str(raw)
+    if notes.rules.repair_mojibake and value != (value := text.repaired(value)):
+        notes.warn("mojibake", name, f"was read as {_shortened(value)}", "Save it as UTF-8, once.")
+    return text.plain(value)
+
+
+def _shortened(value: str) -> str:
+    value = " ".join(value.split())
+    return value if len(value) <= 60 else f"{value[:59]}…"
+
+
+def _word(raw: Any, name: str, notes: _Notes) -> str:
+    return _plain(raw, name, notes).lower()
+
+
+def _category(raw: Any, name: str, notes: _Notes) -> str:
+    """The category as a part of ids and a name to select by: lower case, words joined by hyphens."""
+    return "-".join("".join(c if c.isalnum() else " " for c in _word(raw, name, notes)).split())
+
+
+def _locale(raw: Any, name: str, notes: _Notes) -> str:
+    """A language tag (RFC 5646): `en_US` is `en-US`."""
+    value = _plain(raw, name, notes).replace("_", "-")
+    parts = value.split("-")
+    if not (value.isascii() and 2 <= len(parts[0]) <= 3 and parts[0].isalpha()):
+        raise _Wrong("bad-language", f"{_shortened(value)!r} is no language tag", "Write one such as `en` or `de-AT`.")
+    if not all(1 <= len(part) <= 8 and part.isalnum() for part in parts):
+        raise _Wrong("bad-language", f"{_shortened(value)!r} is no language tag", "Write one such as `en` or `de-AT`.")
+    return "-".join([parts[0].lower(), *(part.upper() if len(part) == 2 else part for part in parts[1:])])
+
+
+def _published(raw: Any, name: str, notes: _Notes) -> bool:
+    """Only a plain `true` publishes; the text "true" does not."""
+    if isinstance(raw, Flag):
+        return raw.on
+    if raw is True or raw is False:
+        return bool(raw)
+    notes.warn("published-not-boolean", name, "is not true or false, so the article is not published", _SAY_PUBLISHED)
+    return False
+
+
+def _flag(raw: Any, name: str, notes: _Notes) -> bool:
+    """True where the author could mean true: what this guards must not be published by a slip."""
+    return raw.on if isinstance(raw, Flag) else str(raw).strip().lower() in {"true", "yes", "on", "1"}
+
+
+def _instant(raw: Any, name: str, notes: _Notes) -> int:
+    example = "Write it as 2024-05-31T09:30:00Z."
+    if not isinstance(raw, str):
+        raise _Wrong("bad-date", "is not a date", example)
+    try:
+        seconds, aware = instant(raw, notes.rules.zone)
+    except ValueError as error:
+        raise _Wrong("bad-date", f"{_shortened(raw)!r}: {error}", example) from error
+    if not aware and ":" in raw:
+        notes.warn("naive-date", name, f"has no time zone, read as {notes.rules.zone}", example)
+    return seconds
+
+
+def _number(raw: Any, name: str, notes: _Notes) -> int:
+    try:
+        value = int(float(raw)) if isinstance(raw, str) and len(raw) < 20 and not raw.strip("+-").isdigit() else int(raw)
+    except (ValueError, TypeError, OverflowError):
+        value = 1 << 63
+    if not -(1 << 53) < value < 1 << 53:
+        raise _Wrong("bad-number", "is not a number", "Write a whole number.")
+    return value
+
+
+def _url(raw: Any, name: str, notes: _Notes) -> str:
+    url = web_url(raw)
+    if not url:
+        raise _Wrong("bad-url", f"{_shortened(str(raw))!r} is not an absolute http(s) address", "Write https://…")
+    return url
+
+
+def _topics(raw: Any, name: str, notes: _Notes) -> tuple[str, ...]:
+    items = raw if isinstance(raw, list) else [raw]
+    names: dict[str, str] = {}
+    for item in items:
+        if isinstance(item, str | int | float):
+            label = _plain(item, name, notes)
+            names.setdefault(text.key(label), label)
+        elif item is not None:
+            notes.warn("bad-topic", name, "holds something that is not text", "Write a list of names.")
+    return tuple(label for label in names.values() if label)
+
+
+def _mapping(raw: Any) -> header.Mapping:
+    return raw if isinstance(raw, dict) else {}
+
+
+def _provider(raw: Any, name: str, notes: _Notes) -> Provider:
+    if isinstance(raw, str):
+        return Provider(_plain(raw, name, notes))
+    if not isinstance(raw, dict):
+        raise _Wrong("bad-provider", "is neither a name nor a mapping", "Write `name:` and `domain:` below it.")
+    title = _plain(raw.get("name") or "", name, notes)
+    domain = _domain(raw.get("domain"), name, notes)
+    return Provider(title, domain, _pictures(raw.get("images"), name, notes))
+
+
+def _domain(raw: Any, name: str, notes: _Notes) -> str:
+    """A domain in lower case without `www.`; an address is cut down to its host."""
+    if raw is None or raw == "":
+        return ""
+    value = str(raw).strip().lower()
+    url = web_url(value if "://" in value else f"https://{value}/")
+    if not url or "." not in host(url):
+        notes.warn("bad-domain", name, f"{_shortened(value)!r} is no domain", "Write one such as news.example.")
+        return ""
+    return host(url)
+
+
+def _pictures(raw: Any, name: str, notes: _Notes) -> tuple[Picture, ...]:
+    items = raw if isinstance(raw, list) else []
+    return tuple(picture for item in items if (picture := _picture(_mapping(item), name, notes)))
+
+
+def _image(raw: Any, name: str, notes: _Notes) -> Picture | None:
+    return next(iter(_pictures(raw, name, notes)), None)
+
+
+def _picture(item: header.Mapping, name: str, notes: _Notes) -> Picture | None:
+    url = item.get("url")
+    if not isinstance(url, str) or not url.strip():
+        notes.warn("bad-image", name, "an image without url", "Write `url: https://…`.")
+        return None
+    return Picture(
+        text.carriable(url.strip()),
+        _pixels(item.get("width")),
+        _pixels(item.get("height")),
+        _plain(item.get("title") or "", name, notes) if "title" in item else "",
+        _plain(item.get("attribution") or "", name, notes) if "attribution" in item else "",
+    )
+
+
+def _pixels(raw: Any) -> int:
+    digits = str(raw)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 0
+
+
+def _related(raw: Any, name: str, notes: _Notes) -> tuple[Link, ...]:
+    items = raw if isinstance(raw, list) else []
+    return tuple(link for item in items[:MAX_RELATED] if (link := _link(_mapping(item), name, notes)))
+
+
+def _link(item: header.Mapping, name: str, notes: _Notes) -> Link | None:
+    url = next((url for key in _LINK_KEYS if (url := web_url(item.get(key)))), "")
+    title = item.get("title")
+    if not url or not isinstance(title, str) or not (label := _plain(title, name, notes)):
+        return None
+    return Link(label, url)
+
+
+_LINK_KEYS = ("webUrl", "originalUrl", "sourceUrl", "link")
+
+FIELDS = (
+    Field("title", ("title",), _plain, vital=True, required=True),
+    Field("excerpt", ("excerpt",), _plain),
+    Field("date", ("publishedDateTime", "date"), _instant, 0, vital=True, required=True),
+    Field("modified", ("updatedDateTime",), _instant, None),
+    Field("expires", ("expiryDate",), _instant, None, vital=True),
+    Field("published", ("published",), _published, None),
+    Field("removed", ("deleted", "removed"), _flag, False),
+    Field("guid", ("guid",), _plain),
+    Field("category", ("category",), _category),
+    Field("web_url", ("webUrl", "link"), _url),
+    Field("original_url", ("originalUrl", "sourceUrl"), _url),
+    Field("amp_url", ("ampWebUrl", "ampUrl"), _url),
+    Field("type", ("type",), _word, "article"),
+    Field("topics", ("topics",), _topics, ()),
+    Field("provider", ("provider",), _provider, Provider()),
+    Field("image", ("images",), _image, None),
+    Field("related", ("related",), _related, ()),
+    Field("language", ("locale",), _locale),
+    Field("quality", ("quality",), _number, 0),
+    Field("heat", ("heat",), _number, 0),
+)
+"""What front matter means, one row an attribute of `Article`."""

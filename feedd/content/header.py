@@ -1,0 +1,180 @@
+"""Header: the bytes of a file become its front matter, as a mapping, and its body.
+
+In: bytes. Out: a `Header`, or None for a file that has no front matter. Raises `BrokenArticle` for a file that has some
+but cannot be read. Scalars keep the author's spelling (`title: 1984` is "1984", `version: 1.10` is "1.10"): a plain
+`true` or `No` is a `Flag`, nothing else is guessed. Does not know what the fields mean (`article` does).
+
+The file is split and read by python-frontmatter with a YAML handler of our own, because its default one answers a BOM,
+a missing closing fence, a list or an empty header with no metadata and no error.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import frontmatter
+import yaml
+
+from feedd.errors import BrokenArticle, Problem
+
+Mapping = dict[str, Any]
+
+# PyYAML's C loader ends the process at 100,000 levels of nesting; 20,000 are fine (measured). Each level needs one of
+# these characters or, in block style, a deeper indent than the one before: 64 KiB of spaces hold 360 of those.
+MAX_HEADER = 65536
+_OPENERS = "[{-?"
+_MAX_OPENERS = 10000
+
+_FENCE = re.compile(r"---[ \t]*(?:\n|$)")
+_CLOSING = re.compile(r"^---[ \t]*$", re.MULTILINE)
+_TOP_KEY = re.compile(r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*?))[ \t]*:(?=\s|$)""", re.MULTILINE)
+
+
+class Flag(str):
+    """A plain scalar that YAML 1.1 reads as a boolean; the text stays, since `title: No` is a title."""
+
+    __slots__ = ()
+
+    @property
+    def on(self) -> bool:
+        """Whether it means true."""
+        return self.lower() in {"true", "yes", "on"}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The front matter of one file and what follows it. `text` is the YAML between the fences."""
+
+    mapping: Mapping
+    body: str
+    text: str
+
+    def line(self, field: str) -> int | None:
+        """The line of the file, counted from 1, where that top-level key stands (the last one, which YAML takes)."""
+        return key_lines(self.text).get(field, [None])[-1]
+
+    def doubled(self) -> list[str]:
+        """The top-level keys that occur more than once."""
+        return [key for key, lines in key_lines(self.text).items() if len(lines) > 1]
+
+
+def key_lines(text: str) -> dict[str, list[int]]:
+    """Each top-level key of a header with the lines of the file where it stands; the opening fence is line 1."""
+    lines: dict[str, list[int]] = {}
+    for match in _TOP_KEY.finditer(text):
+        name = next(group for group in match.groups() if group is not None)
+        lines.setdefault(name, []).append(text.count("\n", 0, match.start()) + 2)
+    return lines
+
+
+def read(data: bytes) -> Header | None:
+    """The front matter and body of a file; None where the text does not open with a `---` fence.
+
+    Raises BrokenArticle, with the line in the file and the remedy, where the text is not UTF-8, the closing fence is
+    missing, or what stands between the fences is too large, no YAML, or no mapping.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        _broken("not-utf8", "is UTF-16 text", "Save it as UTF-8.")
+    if not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"---"):
+        return None
+    text = _decoded(data).lstrip()
+    if not _FENCE.match(text):
+        return None
+    handler = _Handler()
+    mapping, body = frontmatter.parse(text, handler=handler)
+    return Header(mapping, body, handler.header)
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        _broken("not-utf8", f"is not UTF-8 (byte {error.start})", "Save it as UTF-8.", line)
+
+
+class _Handler(frontmatter.YAMLHandler):  # type: ignore[misc]
+    """python-frontmatter's YAML handler, which refuses instead of giving nothing."""
+
+    header = ""
+
+    def split(self, text: str) -> tuple[str, str]:
+        opening = text.index("\n") + 1 if "\n" in text else len(text)
+        closing = _CLOSING.search(text, opening)
+        if closing is None:
+            _broken("no-closing-fence", "front matter has no closing fence", "End it with a line of three dashes.", 1)
+        self.header = text[opening : closing.start()]
+        return self.header, text[closing.end() :]
+
+    def load(self, fm: str, **kwargs: object) -> Mapping:
+        _bound(fm)
+        mapping = load(fm)
+        if not isinstance(mapping, dict):
+            found = "is empty" if mapping is None else f"is a {_shape(mapping)}"
+            _broken("not-a-mapping", f"front matter {found}", "Write it as lines of `key: value`.", 2)
+        return mapping
+
+
+def _shape(value: object) -> str:
+    return "list" if isinstance(value, list) else "single value"
+
+
+def _bound(text: str) -> None:
+    if len(text) > MAX_HEADER:
+        _broken("header-too-large", f"front matter is longer than {MAX_HEADER} characters", "Move text to the body.", 2)
+    if sum(map(text.count, _OPENERS)) > _MAX_OPENERS:
+        _broken("header-too-deep", f"front matter holds over {_MAX_OPENERS} lists or mappings", "Make it smaller.", 2)
+
+
+def load(text: str) -> object:
+    """The YAML of a header by PyYAML. Raises BrokenArticle with the line in the file (the fence is line 1)."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else None
+        _broken("yaml", f"YAML: {error.problem}", "Mend it; quote text that holds special characters.", line)
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        _broken("yaml", f"YAML: {str(error).splitlines()[0]}", "Mend it; quote text that holds special characters.", 2)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """PyYAML's safe loader, but scalars stay as the author wrote them."""
+
+
+_MERGE, _NULL, _BOOL = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag in {_MERGE, _NULL, _BOOL}]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _construct_flag(loader: Any, node: Any) -> Flag:
+    return Flag(loader.construct_scalar(node))
+
+
+_Loader.add_constructor(_BOOL, _construct_flag)
+
+
+_SAYS_WITHDRAWN = re.compile(
+    rb"""^[ \t{,]*["']?(?:
+        published["']?[ \t]*:(?![ \t]*(?:true|yes|on)[ \t]*[,}]?[ \t]*(?:\#.*)?$)
+        | (?:deleted|removed)["']?[ \t]*:[ \t]*["']?(?:true|yes|on|1)\b
+    )""",
+    re.MULTILINE | re.IGNORECASE | re.VERBOSE,
+)
+_CLOSING_BYTES = re.compile(rb"\n---[ \t]*(?:\n|$)")
+
+
+def says_withdrawn(data: bytes) -> bool:
+    """Whether the text of a file that cannot be parsed still says that it is not to be seen.
+
+    A line `published:` with any other value than a plain true says so, as does `deleted: true` or `removed: true`; only
+    what stands before the closing fence counts, if there is one.
+    """
+    text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    closing = _CLOSING_BYTES.search(text, 4)
+    return _SAYS_WITHDRAWN.search(text[: closing.start()] if closing else text) is not None
+
+
+def _broken(kind: str, what: str, remedy: str, line: int | None = None) -> NoReturn:
+    raise BrokenArticle(Problem(kind, what, remedy, line=line))

@@ -1,0 +1,84 @@
+"""Links: which strings are web addresses, and which addresses lead to the same story.
+
+In: strings. Out: absolute http(s) URLs, and canonical forms to compare by. Asks no network.
+"""
+
+import re
+from hashlib import blake2b
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
+
+_PLAIN = re.compile(r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(/[!$-;=@-Z_a-z~%]*)?(\?[!$-;=?-Z_a-z~%]*)?")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\]")
+# Everything that RFC 3986 allows, and the percent sign of what is already encoded.
+_ALLOWED = "!$%&'()*+,-./:;=?@_~"
+_TRACKING = re.compile(
+    r"(?:utm_[a-z_]*|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|mc_cid|mc_eid|igshid|yclid|twclid|ttclid"
+    r"|_hsenc|_hsmi|mkt_tok|vero_id|oly_anon_id|oly_enc_id|wickedid)(?:=.*)?",
+    re.IGNORECASE,
+)
+
+
+def web_url(value: object) -> str:
+    """The value as an absolute http(s) URL that RFC 3986 allows, or an empty string if it is none.
+
+    Characters that a URL must not hold are percent-encoded, names beyond ASCII become IDNA; inner white space, control
+    characters and hosts that cannot exist make it none.
+    """
+    if not isinstance(value, str):
+        return ""
+    value = value.strip()
+    if _PLAIN.fullmatch(value):
+        return value
+    return _careful(value)
+
+
+def _careful(value: str) -> str:
+    if _FORBIDDEN.search(value.replace(" ", "")):
+        return ""
+    try:
+        parts = urlsplit(value)
+        host, port = _ascii_host(parts.hostname or ""), parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or "@" in parts.netloc:
+        return ""
+    place = host if port is None else f"{host}:{port}"
+    path, query, fragment = (quote(part, safe=_ALLOWED) for part in parts[2:])
+    return urlunsplit((parts.scheme, place, path, query, fragment))
+
+
+def _ascii_host(host: str) -> str:
+    """The host as the name system knows it; raises ValueError (UnicodeError) where it cannot be."""
+    if ":" in host:
+        return f"[{host}]"
+    return host if host.isascii() else host.encode("idna").decode("ascii")
+
+
+def absolute(value: str, base: str) -> str:
+    """The address, made absolute from `base` where it is relative; an empty string if that gives no web address."""
+    try:
+        return web_url(urljoin(base, value.strip())) if value.strip() else ""
+    except ValueError:
+        return ""
+
+
+def host(url: str) -> str:
+    """The host of a web address in lower case without `www.`."""
+    return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
+
+
+def canonical(url: str) -> str:
+    """What addresses of one story share (design: section 5, same story twice); the scheme does not count.
+
+    Host in lower case without `www.`, no fragment, no trailing slash, no known tracking parameters; all others kept.
+    """
+    parts = urlsplit(url)
+    port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
+    query = "&".join(item for item in parts.query.split("&") if item and not _TRACKING.fullmatch(item))
+    return f"{host(url)}{port}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")
+
+
+def story(url: str) -> int:
+    """The canonical address as a number of 63 bits; two different ones share it by chance once in 10¹⁸ pairs."""
+    return int.from_bytes(blake2b(canonical(url).encode(), digest_size=8).digest(), "big") >> 1

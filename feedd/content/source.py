@@ -1,0 +1,182 @@
+"""Source: a directory of content becomes paths, stamps and bytes.
+
+In: the content directory and the patterns of the configuration. Out: what changed since the stamps that are known. Does
+not look into files (`article` does) and writes nothing. Paths are relative to the directory, with `/` between parts.
+Symbolic links to files are read, links to directories are not followed: a loop would never end, and watchers do not
+see through them. A file whose name is not UTF-8 is reported, since nothing could name it afterwards.
+"""
+
+import os
+import re
+import struct
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from stat import S_ISREG
+
+from feedd.errors import Problem, SourceError
+
+UNSETTLED = b""
+"""The stamp of a file that was written so lately that a later write could leave the same stamp: it is read again."""
+
+_GRAIN_NS = 20_000_000  # file systems count time in steps of up to 10 ms (Linux, 100 Hz)
+_pack = struct.Struct("<qqqQ").pack
+
+
+def stamp(status: os.stat_result) -> bytes:
+    """32 bytes that change when a file does: mtime and ctime in ns, size in bytes, inode.
+
+    ctime is in it because mtime can be set back: a file restored by a tool that keeps times is still seen.
+    """
+    return _pack(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino & 0xFFFFFFFFFFFFFFFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What is different from the stamps that were known: files to read again, and files that are gone.
+
+    `total` counts the files that match now, None where only some paths were looked at.
+    """
+
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    total: int | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def pattern(globs: Iterable[str]) -> re.Pattern[str]:
+    """One expression for paths that match any of the globs: `**/` is any number of folders, `*` and `?` stay in one."""
+    return re.compile("|".join(map(_glob, globs)) or r"(?!)")
+
+
+def _glob(glob: str) -> str:
+    parts = re.split(r"(\*\*/|/\*\*$|\*\*|\*|\?)", glob)
+    meaning = {"**/": r"(?:[^/]+/)*", "/**": r"/.+", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
+    return "(?:" + "".join(meaning.get(part, re.escape(part)) for part in parts) + r")\Z"
+
+
+class Tree:
+    """The articles' directory on disk.
+
+    `wanted` tells whether a path is content: matched by an include pattern, by no exclude pattern, and hidden nowhere.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        include: Iterable[str],
+        exclude: Iterable[str] = (),
+        time_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.root = str(root)
+        self._include, self._exclude = pattern(include), pattern(exclude)
+        self._time_ns = time_ns
+
+    def wanted(self, path: str) -> bool:
+        """Whether a file at that path would be content."""
+        return bool(
+            self._include.match(path)
+            and not self._exclude.match(path)
+            and not path.startswith(".")
+            and "/." not in path
+        )
+
+    def scan(self, known: Mapping[str, bytes]) -> Changes:
+        """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed."""
+        missing, changed, problems = set(known), [], list[Problem]()
+        total = 0
+        for path, found in self._walk(problems):
+            total += 1
+            missing.discard(path)
+            if known.get(path) != found:
+                changed.append(path)
+        unread = tuple(f"{problem.file}/" for problem in problems if problem.kind == "unreadable-folder")
+        gone = sorted(path for path in missing if not path.startswith(unread)) if unread else sorted(missing)
+        return Changes(tuple(sorted(changed)), tuple(gone), total, tuple(problems))
+
+    def look(self, paths: Iterable[str], known: Callable[[str], bytes | None]) -> Changes:
+        """The same for some paths only, as hints name them. `known` gives the stamp of a path, None if there is none."""
+        changed, removed = list[str](), list[str]()
+        for path in sorted(set(paths)):
+            found = self._stamp(path) if self.wanted(path) else None
+            before = known(path)
+            if found is None and before is not None:
+                removed.append(path)
+            elif found is not None and found != before:
+                changed.append(path)
+        return Changes(tuple(changed), tuple(removed))
+
+    def read(self, path: str, at_most: int) -> tuple[bytes, bytes] | None:
+        """The stamp and the bytes of a file, one byte more than `at_most` where it is larger; None where it is gone.
+
+        The stamp is taken before the bytes: a write in between shows as another stamp next time. Raises OSError for a
+        file that is there and cannot be read.
+        """
+        try:
+            with open(f"{self.root}/{path}", "rb", opener=_without_waiting) as file:  # noqa: PTH123 - a hot path
+                status = os.fstat(file.fileno())
+                if not S_ISREG(status.st_mode):
+                    return None
+                return self._settled(status), file.read(at_most + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _settled(self, status: os.stat_result) -> bytes:
+        age = self._time_ns() - max(status.st_mtime_ns, status.st_ctime_ns)
+        return UNSETTLED if 0 <= age < _GRAIN_NS else stamp(status)
+
+    def _stamp(self, path: str) -> bytes | None:
+        try:
+            status = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - a hot path
+        except OSError:
+            return None
+        return stamp(status) if S_ISREG(status.st_mode) else None
+
+    def _walk(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+        """Each content file with its stamp, in no order."""
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            for item in self._list(folder, problems):
+                path = folder + item.name
+                if item.name.startswith("."):
+                    continue
+                if item.is_dir(follow_symlinks=False):
+                    if not self._exclude.match(f"{path}/x"):
+                        folders.append(f"{path}/")
+                elif self._include.match(path) and not self._exclude.match(path):
+                    yield from self._file(item, path, problems)
+
+    def _file(self, item: os.DirEntry[str], path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+        try:
+            path.encode()
+            status = item.stat()
+        except UnicodeEncodeError:
+            shown = path.encode("utf-8", "backslashreplace").decode()
+            problems.append(Problem("bad-file-name", "the name is not UTF-8", "Rename the file.", shown))
+            return
+        except OSError:
+            return
+        if S_ISREG(status.st_mode):
+            yield path, stamp(status)
+
+    def _list(self, folder: str, problems: list[Problem]) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(f"{self.root}/{folder}") as items:
+                return list(items)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            remedy = "Create it, mount it, or let feedd's user read it."
+            if not folder:
+                what = f"cannot be listed: {reason}"
+                raise SourceError(Problem("no-content", what, remedy, self.root, field="content.path")) from error
+            if not isinstance(error, FileNotFoundError):
+                what = f"cannot be listed: {reason}; what was known of it stays"
+                problems.append(Problem("unreadable-folder", what, remedy, folder.rstrip("/")))
+            return []
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens without waiting for a writer, should somebody put a named pipe among the articles."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)

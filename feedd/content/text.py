@@ -1,0 +1,52 @@
+"""Plain text: what an author wrote in a title or an excerpt becomes what every format can carry.
+
+In: any string. Out: one line of plain text. Does not escape for XML or HTML (the formats do) and does not touch bodies.
+"""
+
+import html
+import re
+import unicodedata
+
+_UNUSUAL = re.compile(r"[<&]|[^\S ]|  |^ | $|[\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff\ufffe\uffff]")
+_HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_SPACE = re.compile(r"\s+")
+# What XML 1.0 (section 2.2) cannot carry, C1 controls (discouraged there), and marks without width.
+_UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\ufeff\ud800-\udfff\ufffe\uffff]")
+# UTF-8 read as Windows-1252 starts with one of these followed by another character beyond ASCII.
+_MOJIBAKE = re.compile(r"[\u00c2-\u00f4\u0420\u0432][^\x00-\x7f]")
+
+
+def plain(value: str) -> str:
+    """Tags stripped, HTML entities unescaped exactly once, white space folded to single spaces, trimmed.
+
+    In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. Characters that XML 1.0 cannot carry go.
+    """
+    if not _UNUSUAL.search(value):
+        return value
+    if "<" in value:
+        value = _TAG.sub("", _HIDDEN.sub(" ", value))
+    if "&" in value:
+        value = html.unescape(value)
+    return _SPACE.sub(" ", _UNFIT.sub("", value)).strip()
+
+
+def carriable(value: str) -> str:
+    """The text without the characters that XML 1.0 cannot carry; white space stays as it is."""
+    return _UNFIT.sub("", value)
+
+
+def repaired(value: str) -> str:
+    """Mojibake such as `supermarketâ€™s` put right, only where ftfy is certain; anything else comes back as it is."""
+    if not _MOJIBAKE.search(value):
+        return value
+    import ftfy  # takes 60 ms to import, and is seldom needed
+
+    return str(ftfy.fix_encoding(value))
+
+
+def key(name: str) -> str:
+    """What two spellings of one name share: NFC, case folded, white space folded (design: section 5, topics)."""
+    if name.isascii():
+        return " ".join(name.lower().split())
+    return unicodedata.normalize("NFC", " ".join(unicodedata.normalize("NFC", name).casefold().split()))

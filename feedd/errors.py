@@ -1,0 +1,83 @@
+"""What can go wrong, and what a person is told about it.
+
+An expected failure is raised where it arises, as one of
+
+    FeeddError
+    ├── ConfigError    every problem of a configuration at once; caught in `cli`
+    ├── BrokenArticle  one file cannot be read as an article; caught in `content.article.parse`
+    ├── SourceError    the content directory cannot be listed; caught in `pipeline`
+    ├── RenderError    one feed cannot be written in one format; caught in `pipeline`
+    ├── PublishError   one document cannot be put in its place; caught in `pipeline`
+    └── StateError     the state cannot be read or written; caught in `pipeline`
+
+and travels on from there as a `Problem`, a value in the report of the run. This module knows nothing else of feedd.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that a person should mend: where it is, what is wrong, what would be right.
+
+    `kind` is a short stable name to group by, such as `unknown-topic`. `file` is as the person knows it (content
+    files: relative to the content directory), `line` counts from 1, `field` is a front matter field or a
+    configuration key such as `site.url`. `error`: something is left out of the feeds or not done. `warning`: feedd
+    went on, but perhaps not as was meant.
+    """
+
+    kind: str
+    what: str
+    remedy: str = ""
+    file: str = ""
+    line: int | None = None
+    field: str = ""
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        """One line: `news/a.md:7: title: is missing. Write …`, leaving out what is not known."""
+        place = self.file + (f":{self.line}" if self.file and self.line else "")
+        words = ": ".join(part for part in (place, self.field, self.what) if part)
+        return f"{words}. {self.remedy}" if self.remedy else words
+
+
+class FeeddError(Exception):
+    """The base of all expected failures. `problem` is what a person is told."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class ConfigError(FeeddError):
+    """The configuration cannot be used; `problems` holds all that is wrong with it, in the order of the file."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(problems[0])
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class BrokenArticle(FeeddError):
+    """A file that means to be an article but cannot be read as one."""
+
+
+class SourceError(FeeddError):
+    """The content directory cannot be listed."""
+
+
+class RenderError(FeeddError):
+    """One feed cannot be written in one format."""
+
+
+class PublishError(FeeddError):
+    """One document cannot be put in its place."""
+
+
+class StateError(FeeddError):
+    """The state cannot be read or written."""

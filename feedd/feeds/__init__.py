@@ -1,0 +1,1 @@
+"""Feeds: articles become ordered selections, entries, and documents as bytes. Pure: no clock, disk or network."""

@@ -1,0 +1,132 @@
+"""Entry, feed and document: what subscribers see, as values.
+
+In: nothing. Out: the vocabulary that selection fills and that the formats write. An `Entry` is exactly the projection
+of an article that can reach a subscriber; whatever is not a field here (`secured`, `heat`, `quality`, the excerpts of
+related links) cannot be published by mistake. Does not decide what is shown (`select`) nor how it is written
+(`rss_atom`, `json_feed`).
+
+Every time is in whole seconds since 1970-01-01T00:00:00Z. Every URL is absolute. Every text is plain text that XML 1.0
+can carry, but for `Entry.html`, which is sanitised HTML. An empty string means that there is none.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import msgspec
+
+Instant = int
+"""A moment in whole seconds since 1970-01-01T00:00:00Z."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture; `width` and `height` are in pixels, 0 where they are not known."""
+
+    url: str
+    width: int = 0
+    height: int = 0
+    title: str = ""
+    credit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """A topic of an entry: `term` is its stable name, `label` its name for people, `scheme` says whose terms they are."""
+
+    term: str
+    label: str
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """The provider of an entry: its name, home page and picture."""
+
+    name: str
+    url: str = ""
+    avatar: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A link to another story."""
+
+    title: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What subscribers see of one article.
+
+    `link` is where the story is read, `via` its original where that is another page. `source_feed` is the address of
+    the provider's own feed, where known. `language` is empty where it is the site's. `updated` is at least `published`.
+    """
+
+    id: str
+    title: str
+    summary: str
+    html: str
+    link: str
+    via: str
+    published: Instant
+    updated: Instant
+    categories: tuple[Category, ...]
+    author: Author
+    source_feed: str
+    image: Image | None
+    video: bool
+    related: tuple[Related, ...]
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What is said of a feed as a whole, its title above all; the same in every format.
+
+    `name` is the path of its documents below the output directory without the suffix, such as `topics/ai`; `base` is the
+    URL of that directory, ending in `/`. `page` is the page or site that the feed is about. `updated` is the newest of
+    its entries', never the clock's; `newest` is when the newest of them was published, None without any. `icon` is a small square picture, `logo` a larger one. `ttl` is in minutes.
+    """
+
+    id: str
+    name: str
+    base: str
+    title: str
+    description: str
+    page: str
+    language: str
+    updated: Instant
+    newest: Instant | None
+    ttl: int
+    icon: str = ""
+    logo: str = ""
+
+    def url(self, suffix: str) -> str:
+        """The address of this feed's document with that suffix, such as `https://…/feeds/topics/ai.atom`."""
+        return f"{self.base}{self.name}.{suffix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One feed in one format: the bytes, and the path below the output directory with `/` between its parts."""
+
+    path: str
+    data: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that differ where the data differ."""
+        return blake2b(self.data, digest_size=16).digest()
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def projection_hash(entry: Entry) -> bytes:
+    """16 bytes that change exactly when subscribers would see a change, `updated` left aside (design: section 5)."""
+    seen = (*(getattr(entry, name) for name in _SEEN),)
+    return blake2b(_encode(seen), digest_size=16).digest()
+
+
+_SEEN = tuple(name for name in Entry.__dataclass_fields__ if name != "updated")

@@ -1,0 +1,52 @@
+"""The formats that feeds are written in, as a table.
+
+In: nothing. Out: for each suffix the media type and the functions that write an entry and a document. A new
+format is one module and one row. Writes nothing itself, and imports a module only when it is first asked to
+write: feedgen takes 90 ms, which `feedd status` should not wait for.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from feedd.feeds.entry import Entry, Feed
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One way to write a feed.
+
+    `entry` writes an entry apart from any feed, and `document` a feed around such bytes in the order given.
+    Both give the same bytes for the same values, and raise RenderError for what they
+    cannot write. `suffix` ends the name of the document, without a dot.
+    """
+
+    suffix: str
+    media_type: str
+    entry: Callable[[Entry], bytes]
+    document: Callable[[Feed, Sequence[bytes]], bytes]
+
+
+def _row(suffix: str, media_type: str, module: str, entry: str, document: str) -> Format:
+    return Format(suffix, media_type, _late(module, entry), _late(module, document))
+
+
+def _late(module: str, name: str) -> Callable[..., bytes]:
+    """That function of a module in this package, imported at its first call."""
+
+    def call(*arguments: Any) -> bytes:
+        written: bytes = getattr(import_module(f"feedd.feeds.{module}"), name)(*arguments)
+        return written
+
+    return call
+
+
+_ROWS = (
+    _row("atom", "application/atom+xml", "rss_atom", "atom_entry", "atom_document"),
+    _row("rss", "application/rss+xml", "rss_atom", "rss_item", "rss_document"),
+    _row("json", "application/feed+json", "json_feed", "json_item", "json_document"),
+)
+
+FORMATS: dict[str, Format] = {row.suffix: row for row in _ROWS}
+"""Every format by its suffix."""

@@ -1,0 +1,144 @@
+"""Plan: which feeds there can be, what each wants, and which of them a card goes to.
+
+In: the configuration and the taxonomy. Out: specs by name, and routes. Pure. `route` and `select.admits` must agree: a
+card is routed to exactly the feeds whose spec admits it (a property of the tests); routing is only the quick way.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from feedd.config import Config, FeedConfig
+from feedd.content.article import Article
+from feedd.content.slugs import domain_slug, slug
+from feedd.content.taxonomy import Taxonomy
+from feedd.content.text import key
+from feedd.feeds.select import Card, Spec, admits
+
+ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
+
+
+@dataclass(slots=True)
+class Plan:
+    """The feeds of a site. Names are paths below the output directory without suffix, such as `topics/ai`."""
+
+    config: Config
+    taxonomy: Taxonomy
+    configured: dict[str, Spec] = field(init=False)
+    needs_title: bool = field(init=False)
+    needs_rank: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.configured = {feed.name: _configured(feed, self.config, self.taxonomy) for feed in self.config.feeds}
+        specs = self.configured.values()
+        self.needs_title = any(spec.title_contains for spec in specs)
+        self.needs_rank = any(spec.sticky or spec.order in {"quality", "heat"} for spec in specs)
+
+    def standing(self) -> list[str]:
+        """The feeds that are there even without any article."""
+        return [*([ALL] if self.config.output.all else []), *self.configured]
+
+    def spec(self, name: str) -> Spec:
+        """What the feed of that name wants."""
+        if name in self.configured:
+            return self.configured[name]
+        output = self.config.output
+        base = Spec(name, "all", output.all_title, collections=frozenset(output.collections), limit=output.limit)
+        if name.startswith(TOPICS):
+            wanted = name.removeprefix(TOPICS)
+            topics = self.taxonomy.children(wanted) if self.config.taxonomy.rollup else frozenset({wanted})
+            return replace(base, kind="topic", title=output.topic_title, topics=topics)
+        if name.startswith(PROVIDERS):
+            providers = frozenset({name.removeprefix(PROVIDERS)})
+            return replace(base, kind="provider", title=output.provider_title, providers=providers)
+        return base
+
+    def route(self, card: Card) -> list[str]:
+        """The names of the feeds that admit a card."""
+        names: list[str] = []
+        output = self.config.output
+        if not output.collections or card.collection in output.collections:
+            if output.all:
+                names.append(ALL)
+            if output.topics:
+                names += [TOPICS + topic for topic in self._shelves(card.topics)]
+            if output.providers and card.provider:
+                names.append(PROVIDERS + card.provider)
+        names += [name for name, spec in self.configured.items() if admits(spec, card)]
+        return names
+
+    def _shelves(self, topics: tuple[str, ...]) -> Iterable[str]:
+        if not self.config.taxonomy.rollup:
+            return topics
+        return dict.fromkeys(name for topic in topics for name in (topic, *self.taxonomy.ancestors(topic)))
+
+    def aliases(self, name: str) -> list[str]:
+        """The other names under which a feed's documents lie too: those of the former names of its topic."""
+        topic = self.taxonomy.listed(name.removeprefix(TOPICS)) if name.startswith(TOPICS) else None
+        slugs = {slug(alias) for alias in topic.aliases} if topic else set()
+        return [TOPICS + alias for alias in sorted(slugs - self.taxonomy.slugs)]
+
+    def card(self, number: int, id: str, story: int, article: Article) -> Card:
+        """What selection knows of a published article: its topics and provider under the names of the taxonomy."""
+        topics = self.topics(article)
+        return Card(
+            number,
+            id,
+            story,
+            article.date,
+            article.expires,
+            article.collection,
+            article.type,
+            article.language or self.config.site.language,
+            topics,
+            self.taxonomy.organization(article.provider, article.link).key,
+            article.quality if self.needs_rank else 0,
+            article.heat if self.needs_rank else 0,
+            article.title if self.needs_title else "",
+        )
+
+    def topics(self, article: Article) -> tuple[str, ...]:
+        """The slugs of an article's topics, in its order, those that the configuration ignores left out."""
+        topics = [self.taxonomy.topic(name) for name in article.topics]
+        ignore = self.config.taxonomy.unknown_topics == "ignore"
+        return tuple(dict.fromkeys(topic.slug for topic in topics if topic.known or not ignore))
+
+
+def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
+    """The spec of a `[[feed]]`, its topics and providers under the names of the taxonomy."""
+
+    def topics(names: Iterable[str]) -> frozenset[str]:
+        return frozenset(taxonomy.topic(name).slug for name in names)
+
+    def with_children(names: frozenset[str]) -> frozenset[str]:
+        return frozenset().union(*map(taxonomy.children, names)) if config.taxonomy.rollup else names
+
+    def providers(names: Iterable[str]) -> frozenset[str]:
+        return frozenset(_provider(name, taxonomy) for name in names)
+
+    return Spec(
+        feed.name,
+        "feed",
+        feed.title or feed.name,
+        feed.description,
+        frozenset(feed.collections),
+        with_children(topics(feed.topics)),
+        topics(feed.all_topics),
+        with_children(topics(feed.not_topics)),
+        providers(feed.providers),
+        providers(feed.not_providers),
+        frozenset(feed.types),
+        frozenset(feed.languages),
+        feed.title_contains,
+        feed.min_quality,
+        feed.min_heat,
+        feed.max_age or None,
+        feed.limit or config.output.limit,
+        feed.order,
+    )
+
+
+def _provider(name: str, taxonomy: Taxonomy) -> str:
+    found = taxonomy.organizations.get(key(name))
+    if found:
+        return found.key
+    return domain_slug(key(name).removeprefix("www.")) if "." in name else slug(name)

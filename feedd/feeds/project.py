@@ -1,0 +1,123 @@
+"""Projection: an article becomes its entry, which is all that subscribers ever see of it.
+
+In: the article, its id, the taxonomy, the site, and which related links may be shown. Out: an `Entry`. Pure. Bodies are
+Markdown or HTML and come out sanitised either way. Does not choose articles, nor format entries.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from feedd.config import Config
+from feedd.content.article import Article, Link, Picture
+from feedd.content.links import absolute, canonical
+from feedd.content.taxonomy import Taxonomy
+from feedd.feeds.entry import Author, Category, Entry, Image, Related
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+
+MAX_RELATED = 5
+
+
+def project(
+    article: Article, id: str, updated: int, related: Sequence[Link], taxonomy: Taxonomy, config: Config
+) -> Entry:
+    """What subscribers see of an article. `related` are the links that may be shown (`shown_related`)."""
+    link = address(article, config)
+    provider = taxonomy.organization(article.provider, article.link)
+    language = article.language
+    return Entry(
+        id=id,
+        title=article.title,
+        summary=article.excerpt,
+        html=body_html(article, link) if article.body else "",
+        link=link,
+        via=article.link if article.link != link and not _is_amp(article, link) else "",
+        published=article.date,
+        updated=updated,
+        categories=_categories(article, taxonomy, config),
+        author=Author(provider.name or config.site.title, provider.url, provider.logo),
+        source_feed=provider.feed,
+        image=_image(article.image, config.site.url),
+        video=article.type == "video",
+        related=tuple(Related(link.title, link.url) for link in related),
+        language="" if language == config.site.language else language,
+    )
+
+
+def address(article: Article, config: Config) -> str:
+    """Where readers are sent: the AMP page if wanted, the article's web address, the site's own page, the original."""
+    if config.content.amp and article.amp_url:
+        return article.amp_url
+    if config.content.own_pages and not article.web_url:
+        return absolute(config.content.own_pages.replace("{slug}", article.slug), config.site.url)
+    return article.link
+
+
+def _is_amp(article: Article, link: str) -> bool:
+    return link == article.amp_url
+
+
+def _categories(article: Article, taxonomy: Taxonomy, config: Config) -> tuple[Category, ...]:
+    scheme = f"{config.site.feeds_url}topics/"
+    topics = {topic.slug: topic for topic in map(taxonomy.topic, article.topics)}
+    ignore = config.taxonomy.unknown_topics == "ignore"
+    return tuple(
+        Category(topic.term, topic.name, scheme) for topic in topics.values() if topic.known or not ignore
+    )
+
+
+def _image(picture: Picture | None, base: str) -> Image | None:
+    url = absolute(picture.url, base) if picture else ""
+    if picture is None or not url:
+        return None
+    return Image(url, picture.width, picture.height, picture.title, picture.credit)
+
+
+def distinct_related(article: Article) -> list[Link]:
+    """The related links of an article without itself and without those that lead to one story twice."""
+    seen = {canonical(article.link)} if article.link else set()
+    links: list[Link] = []
+    for link in article.related:
+        story = canonical(link.url)
+        if story not in seen:
+            seen.add(story)
+            links.append(link)
+    return links
+
+
+def body_html(article: Article, link: str) -> str:
+    """The body as sanitised HTML: no scripts, frames, forms, styles, event handlers; every address absolute."""
+    is_html = article.path.lower().endswith((".html", ".htm"))
+    return sanitised(article.body if is_html else _markdown().render(article.body), link)
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> "MarkdownIt":
+    from markdown_it import MarkdownIt  # takes 60 ms to import, and many sites have no bodies
+
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+
+
+def sanitised(html: str, base: str) -> str:
+    """HTML of which nothing can run or load a page: an allow-list of tags, http(s) and mailto addresses only.
+
+    Relative addresses are made absolute from `base`; those that cannot be are dropped.
+    """
+    import nh3
+
+    def attribute(tag: str, name: str, value: str) -> str | None:
+        if name not in {"href", "src", "cite"}:
+            return value
+        return value if _MAIL.match(value) else absolute(value, base) or None
+
+    attributes = {**nh3.ALLOWED_ATTRIBUTES, "img": {"src", "alt", "title", "width", "height"}}
+    clean: str = nh3.clean(
+        html, attributes=attributes, attribute_filter=attribute, url_schemes={"http", "https", "mailto"}
+    )
+    return clean.strip()
+
+
+_MAIL = re.compile(r"mailto:[^\s]+\Z", re.IGNORECASE)

@@ -1,0 +1,229 @@
+"""Selection: which articles are in which feed at a given moment, and when that changes next.
+
+In: cards (what selection needs to know of an article), specs (what a feed wants), `now`. Out: cards in order, and the
+next moment at which the answer would differ. Pure: the rules below are the only place that decides; `explain` asks the
+same rules. Does not know titles' markup, files, or formats. Times are whole seconds since the epoch.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import NamedTuple
+
+from feedd.content.text import key
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What selection knows of an article that its author published: where it belongs, and from when until when.
+
+    `key` leads to the article in the index, `story` stands for its canonical address. `topics` are slugs, `provider` is
+    a file name. `title`, `quality` and `heat` are only filled in where some feed selects by them.
+    """
+
+    key: int
+    id: str
+    story: int
+    since: int
+    until: int | None
+    collection: str
+    type: str
+    language: str
+    topics: tuple[str, ...]
+    provider: str
+    quality: int = 0
+    heat: int = 0
+    title: str = ""
+
+    def shown(self, now: int) -> bool:
+        """Whether the article is public at that moment: its embargo is over, and it has not expired."""
+        return self.since <= now and (self.until is None or now < self.until)
+
+
+def place(card: Card) -> tuple[int, str]:
+    """The place of a card among others: by publication, ties by id."""
+    return card.since, card.id
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one feed wants. An empty set wants anything; `max_age` is in seconds; times and topics as in `Card`."""
+
+    name: str
+    kind: str
+    title: str = ""
+    description: str = ""
+    collections: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+    all_topics: frozenset[str] = frozenset()
+    not_topics: frozenset[str] = frozenset()
+    providers: frozenset[str] = frozenset()
+    not_providers: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
+    title_contains: tuple[str, ...] = ()
+    min_quality: int | None = None
+    min_heat: int | None = None
+    max_age: int | None = None
+    limit: int = 50
+    order: str = "newest"
+
+    @property
+    def sticky(self) -> bool:
+        """Whether an article stays once it was in, although its quality or heat falls again."""
+        return self.min_quality is not None or self.min_heat is not None
+
+
+class Rule(NamedTuple):
+    """One reason for which a card can be kept out of a feed; `says` is the sentence for people either way."""
+
+    name: str
+    passes: Callable[[Card, Spec], bool]
+    says: Callable[[Card, Spec], str]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _has_words(card: Card, spec: Spec) -> bool:
+    title = key(card.title)
+    return not spec.title_contains or any(key(words) in title for words in spec.title_contains)
+
+
+FILTERS: tuple[Rule, ...] = (
+    Rule(
+        "collection",
+        lambda card, spec: not spec.collections or card.collection in spec.collections,
+        lambda card, spec: f"collection {card.collection}; the feed takes {_listed(spec.collections) if spec.collections else 'all'}",
+    ),
+    Rule(
+        "topics",
+        lambda card, spec: not spec.topics or not spec.topics.isdisjoint(card.topics),
+        lambda card, spec: f"topics {_listed(card.topics)}; the feed takes any of {_listed(spec.topics)}",
+    ),
+    Rule(
+        "all-topics",
+        lambda card, spec: spec.all_topics.issubset(card.topics),
+        lambda card, spec: f"topics {_listed(card.topics)}; the feed wants all of {_listed(spec.all_topics)}",
+    ),
+    Rule(
+        "not-topics",
+        lambda card, spec: spec.not_topics.isdisjoint(card.topics),
+        lambda card, spec: f"topics {_listed(card.topics)}; the feed takes none of {_listed(spec.not_topics)}",
+    ),
+    Rule(
+        "providers",
+        lambda card, spec: not spec.providers or card.provider in spec.providers,
+        lambda card, spec: f"provider {card.provider}; the feed takes {_listed(spec.providers)}",
+    ),
+    Rule(
+        "not-providers",
+        lambda card, spec: card.provider not in spec.not_providers,
+        lambda card, spec: f"provider {card.provider}; the feed takes none of {_listed(spec.not_providers)}",
+    ),
+    Rule(
+        "types",
+        lambda card, spec: not spec.types or card.type in spec.types,
+        lambda card, spec: f"type {card.type}; the feed takes {_listed(spec.types)}",
+    ),
+    Rule(
+        "languages",
+        lambda card, spec: not spec.languages or card.language in spec.languages,
+        lambda card, spec: f"language {card.language}; the feed takes {_listed(spec.languages)}",
+    ),
+    Rule(
+        "title",
+        _has_words,
+        lambda card, spec: f"title {card.title!r}; the feed wants one of {', '.join(map(repr, spec.title_contains))}",
+    ),
+)
+"""What does not change with time, in the order in which `explain` shows it."""
+
+
+def admits(spec: Spec, card: Card) -> bool:
+    """Whether a feed takes a card, time and its other members left aside."""
+    return all(rule.passes(card, spec) for rule in FILTERS)
+
+
+def enough(card: Card, spec: Spec) -> bool:
+    """Whether quality and heat reach what the feed wants now; a heat of -1 ("unranked") fails any minimum."""
+    return (spec.min_quality is None or card.quality >= spec.min_quality) and (
+        spec.min_heat is None or card.heat >= spec.min_heat
+    )
+
+
+def leaves(card: Card, spec: Spec) -> int | None:
+    """The moment at which a card grows too old for a feed."""
+    return None if spec.max_age is None else card.since + spec.max_age
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The members of a feed, in its order; `due` is when age alone changes it; `marks` are the ids that stay (sticky)."""
+
+    cards: tuple[Card, ...] = ()
+    due: int | None = None
+    marks: frozenset[str] = frozenset()
+
+
+Twins = Callable[[Card], Iterable[Card]]
+"""The other cards that lead to the same story."""
+
+
+def earlier_twin(card: Card, spec: Spec, now: int, twins: Twins) -> Card | None:
+    """The card of the same story that came first and that the feed takes too: of the two, that one stays."""
+    for other in twins(card):
+        if place(other) < place(card) and other.shown(now) and admits(spec, other):
+            return other
+    return None
+
+
+def select(spec: Spec, shelf: Sequence[Card], now: int, marked: Container[str], twins: Twins) -> Selection:
+    """The members of a feed at a moment, out of the cards that it admits, in the order of `place`.
+
+    `marked` are the ids that were members when the feed was last selected; it matters for sticky feeds alone.
+    """
+    chosen: list[Card] = []
+    for card in _candidates(spec, shelf, now):
+        if spec.sticky and not enough(card, spec) and card.id not in marked:
+            continue
+        if earlier_twin(card, spec, now, twins) is None:
+            chosen.append(card)
+            if len(chosen) == spec.limit and spec.order == "newest" and not spec.sticky:
+                break
+    marks = frozenset(card.id for card in chosen) if spec.sticky else frozenset()
+    ordered = sorted(chosen, key=ORDERS[spec.order])[: spec.limit]
+    due = min((when for card in chosen if (when := leaves(card, spec)) is not None), default=None)
+    return Selection(tuple(ordered), due, marks)
+
+
+def _candidates(spec: Spec, shelf: Sequence[Card], now: int) -> Iterator[Card]:
+    """The public cards of a shelf within the feed's window, newest first."""
+    oldest = None if spec.max_age is None else now - spec.max_age
+    for index in range(bisect_right(shelf, now, key=attrgetter("since")) - 1, -1, -1):
+        card = shelf[index]
+        if oldest is not None and card.since <= oldest:
+            return
+        if card.shown(now):
+            yield card
+
+
+def _newest(card: Card) -> tuple[int, str]:
+    return -card.since, card.id
+
+
+ORDERS: dict[str, Callable[[Card], tuple[int, ...] | tuple[int, str] | tuple[int, int, str]]] = {
+    "newest": _newest,
+    "oldest": place,
+    "quality": lambda card: (-card.quality, *_newest(card)),
+    "heat": lambda card: (-card.heat, *_newest(card)),
+}
+"""The orders of a feed; ties by publication, newest first, then by id."""
+
+
+def readable(moment: int) -> str:
+    """A moment as people read it: `2024-05-31T09:30:00Z`."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,1 @@
+"""Publish: documents go to where subscribers read them."""

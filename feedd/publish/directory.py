@@ -1,0 +1,95 @@
+"""Directory: documents as files below the output directory, each whole at every moment.
+
+In: documents. Out: files, and what was done. A document is written beside its place, flushed, synced and renamed;
+whoever reads meanwhile sees the old bytes or the new, never a part. A file that holds the same bytes already is not
+touched. Does not decide what is published, and removes nothing but its own left-over temporary files.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from feedd.errors import Problem, PublishError
+from feedd.feeds.entry import Document
+
+_TEMPORARY = ".feedd-tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A document in its place: size in bytes, mtime in nanoseconds, and whether it had to be written."""
+
+    size: int
+    mtime: int
+    written: bool
+
+
+class Directory:
+    """The output directory. Its folders are made when they are needed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._touched: set[str] = set()
+
+    def put(self, document: Document) -> Placed:
+        """Bring a document into its place, unless the same bytes lie there. Raises PublishError, the old file left."""
+        place = self.root / document.path
+        try:
+            if self._holds(place, document.data):
+                status = place.stat()
+                return Placed(status.st_size, status.st_mtime_ns, False)
+            return self._write(place, document.data)
+        except OSError as error:
+            remedy = "Free space, or mend the place or its permissions; it is tried again at the next run."
+            what = f"cannot be written: {error.strerror or error}"
+            raise PublishError(Problem("not-written", what, remedy, str(place), field="output.path")) from error
+
+    def _holds(self, place: Path, data: bytes) -> bool:
+        try:
+            with place.open("rb") as file:
+                return os.fstat(file.fileno()).st_size == len(data) and file.read() == data
+        except FileNotFoundError:
+            return False
+
+    def _write(self, place: Path, data: bytes) -> Placed:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        beside = place.with_name(f".{place.name}.{os.getpid()}{_TEMPORARY}")
+        try:
+            with beside.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+                status = os.fstat(file.fileno())
+            beside.replace(place)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        self._touched.add(str(place.parent))
+        return Placed(status.st_size, status.st_mtime_ns, True)
+
+    def settle(self) -> None:
+        """Make the renames durable: sync every folder that took a document since the last call."""
+        folders, self._touched = self._touched, set()
+        for folder in sorted(folders):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+    def lies(self, path: str, size: int, mtime: int) -> bool:
+        """Whether the file at a path looks as it was left: same size, same mtime."""
+        try:
+            status = os.stat(self.root / path)  # noqa: PTH116 - thousands of them at every start
+        except OSError:
+            return False
+        return status.st_size == size and status.st_mtime_ns == mtime
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Remove temporary files that a killed process left in these folders (and in the output directory itself)."""
+        for folder in {"", *folders}:
+            place = self.root / folder
+            if place.is_dir():
+                for left in place.glob(f".*{_TEMPORARY}"):
+                    left.unlink(missing_ok=True)

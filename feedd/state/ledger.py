@@ -1,0 +1,145 @@
+"""Ledger: what was told to the world, and when. Not a cache: what is lost here cannot be found out again.
+
+In: what subscribers see now. Out: since when, whether they saw it change, and what was withdrawn. Does not decide what
+is shown. Times are whole seconds since the epoch.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from feedd.state.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was told of one entry. `changed` is the last visible change after it was first public, `retracted` when it
+    was withdrawn; `updated` is what its documents say; `hash` is of its projection.
+    """
+
+    first_public: int
+    hash: bytes
+    updated: int
+    changed: int | None = None
+    retracted: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFeed:
+    """A feed that was public once: what it is called, its last `updated`, when age changes it, whether it must be
+    written again because that failed.
+    """
+
+    label: str
+    updated: int
+    due: int | None
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document as it was last put into its place; `mtime` in nanoseconds."""
+
+    feed: str
+    digest: bytes
+    size: int
+    mtime: int
+
+
+class Ledger:
+    """The tables of the ledger in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._execute = database.execute
+        self._executemany = database.executemany
+
+    def told(self, id: str) -> Told | None:
+        """What was told of an entry."""
+        row = self._execute(
+            "SELECT first_public, hash, updated, changed, retracted FROM entry WHERE id = ?", (id,)
+        ).fetchone()
+        return Told(*row) if row else None
+
+    def tell(self, id: str, told: Told, link: str) -> None:
+        """Keep what is told of an entry from now on."""
+        self._execute(
+            "INSERT OR REPLACE INTO entry (id, first_public, hash, updated, changed, retracted, link)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (id, told.first_public, told.hash, told.updated, told.changed, told.retracted, link),
+        )
+
+    def retract(self, id: str, now: int) -> bool:
+        """Note that an entry is public nowhere any more; False if it was not public before."""
+        cursor = self._execute("UPDATE entry SET retracted = ? WHERE id = ? AND retracted IS NULL", (now, id))
+        return cursor.rowcount > 0
+
+    def standing(self) -> list[str]:
+        """The ids that were told and not withdrawn."""
+        return [id for (id,) in self._execute("SELECT id FROM entry WHERE retracted IS NULL ORDER BY id")]
+
+    def retracted(self) -> list[tuple[str, int]]:
+        """The ids that were withdrawn, and when."""
+        return list(self._execute("SELECT id, retracted FROM entry WHERE retracted IS NOT NULL ORDER BY id"))
+
+    def identity(self, derived: str) -> str:
+        """The id of an article whose file name would give it the id `derived`: another one if it was renamed."""
+        row = self._execute("SELECT id FROM identity WHERE derived = ?", (derived,)).fetchone()
+        return row[0] if row else derived
+
+    def identify(self, derived: str, id: str) -> None:
+        """Remember the id of a renamed article."""
+        self._execute("INSERT OR REPLACE INTO identity VALUES (?, ?)", (derived, id))
+
+    def renames(self) -> bool:
+        """Whether any article was ever renamed."""
+        return self._execute("SELECT 1 FROM identity LIMIT 1").fetchone() is not None
+
+    def feed(self, name: str) -> KnownFeed | None:
+        """What is known of a feed."""
+        row = self._execute("SELECT label, updated, due, stale FROM feed WHERE name = ?", (name,)).fetchone()
+        return KnownFeed(row[0], row[1], row[2], bool(row[3])) if row else None
+
+    def keep_feed(self, name: str, feed: KnownFeed) -> None:
+        """Remember a feed."""
+        self._execute(
+            "INSERT OR REPLACE INTO feed VALUES (?, ?, ?, ?, ?)", (name, feed.label, feed.updated, feed.due, feed.stale)
+        )
+
+    def feeds(self) -> list[str]:
+        """The names of all feeds that were public once."""
+        return [name for (name,) in self._execute("SELECT name FROM feed ORDER BY name")]
+
+    def stale_feeds(self, now: int) -> list[str]:
+        """The feeds that must be looked at again: writing them failed, or age changes them."""
+        rows = self._execute("SELECT name FROM feed WHERE stale OR due <= ? ORDER BY name", (now,))
+        return [name for (name,) in rows]
+
+    def next_due(self) -> int | None:
+        """The first moment at which age changes a feed."""
+        found: int | None = self._execute("SELECT min(due) FROM feed").fetchone()[0]
+        return found
+
+    def marks(self, feed: str) -> set[str]:
+        """The ids that stay in a sticky feed."""
+        return {id for (id,) in self._execute("SELECT id FROM mark WHERE feed = ?", (feed,))}
+
+    def mark(self, feed: str, ids: Iterable[str]) -> None:
+        """Keep exactly these ids as those that stay in a sticky feed."""
+        self._execute("DELETE FROM mark WHERE feed = ?", (feed,))
+        self._executemany("INSERT INTO mark VALUES (?, ?)", ((feed, id) for id in ids))
+
+    def written(self, path: str) -> Written | None:
+        """A document as it was last written."""
+        row = self._execute("SELECT feed, digest, size, mtime FROM document WHERE path = ?", (path,)).fetchone()
+        return Written(*row) if row else None
+
+    def all_written(self) -> Iterator[tuple[str, Written]]:
+        """Every document that was written, by path."""
+        for path, *row in self._execute("SELECT path, feed, digest, size, mtime FROM document ORDER BY path"):
+            yield path, Written(*row)
+
+    def write(self, path: str, written: Written) -> None:
+        """Remember a document."""
+        self._execute(
+            "INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?)",
+            (path, written.feed, written.digest, written.size, written.mtime),
+        )
