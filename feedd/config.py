@@ -944,7 +944,7 @@ def _authority(url: str) -> str:
 CHECKS: tuple[Callable[[Values], Iterator[_Finding]], ...] = (_nesting, _uniqueness, _identity)
 
 
-def _completed(config: Config) -> Config:
+def _derived(config: Config) -> Config:
     """The configuration with what one key derives from another."""
     site = replace(config.site, id_authority=config.site.id_authority or _authority(config.site.url))
     feeds = (
@@ -982,14 +982,23 @@ def _statements(text: str) -> Iterator[tuple[int, bool, dict[str, Any]]]:
     """Each statement, the fewest lines that are TOML: its first line, whether it is a header."""
     start, pending = 1, ""
     for number, line in enumerate(text.split("\n"), 1):
+        going_on = pending and not _CLOSING.search(line)  # nothing to try, or long lists would take long
         pending += line + "\n"
-        try:
-            value = tomllib.loads(pending)
-        except (ValueError, RecursionError):
-            continue  # a list or a text of several lines that goes on
+        value = None if going_on else _complete(pending)
         if value:
             yield start, pending.lstrip().startswith("["), value
-        start, pending = number + 1, ""
+        if value is not None:
+            start, pending = number + 1, ""
+
+
+_CLOSING = re.compile(r"""[\]}]|\"{3}|'{3}""")  # ends a list, a table or a text of several lines
+
+
+def _complete(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _opened(header: dict[str, Any], counts: dict[Where, int]) -> Where:
@@ -1049,7 +1058,7 @@ def parse(text: str, file: str, base: Path) -> Config:
     findings = [*reader.findings, *chain.from_iterable(check(reader.values) for check in CHECKS)]
     if findings:
         raise ConfigError(_problems(findings, file, text))
-    return _completed(cast(Config, config))
+    return _derived(cast(Config, config))
 
 
 def _problems(findings: Iterable[_Finding], file: str, text: str) -> tuple[Problem, ...]:

@@ -17,7 +17,6 @@ from feedd import __version__
 from feedd.config import Config
 from feedd.content import taxonomy as taxonomies
 from feedd.content.article import Article, Link, Picture, Rules
-from feedd.content.links import story as story_of
 from feedd.content.source import Changes, Tree
 from feedd.content.taxonomy import OrganizationItem, Taxonomy, TopicItem
 from feedd.errors import PublishError, Problem, RenderError, SourceError
@@ -249,7 +248,7 @@ class Pipeline:
         """The related links that give nothing away: those to articles of one's own that are not public are left out."""
         links: list[Link] = []
         for link in distinct_related(article):
-            rows = self.index.of_story(story_of(link.url))
+            rows = self.index.of_story(link.story)
             if not rows or any(self._seen(row.id, row.key, now) for row in rows):
                 links.append(link)
             if len(links) == MAX_RELATED:

@@ -12,9 +12,10 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, NamedTuple
 
 from feedd.content import header, text
-from feedd.content.header import Flag, Header
+from feedd.content.header import Header
 from feedd.content.instants import instant
-from feedd.content.links import host, web_url
+from feedd.content.links import host, story, web_url
+from feedd.content.simple_yaml import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
 
 MAX_RELATED = 20
@@ -43,10 +44,11 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A related story."""
+    """A related story; `story` is the number of its canonical address."""
 
     title: str
     url: str
+    story: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Article:
     """What the front matter and the body of one file say, in the words of section 5 of the design.
 
     `published` is what the author decided; whether anybody sees it is up to selection. `web_url`, `original_url` and
-    `amp_url` are absolute or empty. `modified` and `expires` are None where not given.
+    `amp_url` are absolute or empty. `story` is the number of the canonical address (`links.story`), None without one.
+    `modified` and `expires` are None where not given.
     """
 
     path: str
@@ -72,6 +75,7 @@ class Article:
     web_url: str = ""
     original_url: str = ""
     amp_url: str = ""
+    story: int | None = None
     type: str = "article"
     topics: tuple[str, ...] = ()
     provider: Provider = Provider()
@@ -153,14 +157,15 @@ def _read_fields(path: str, data: bytes, head: Header, rules: Rules) -> Reading:
     if not provider.domain and not provider.name:
         values["provider"] = Provider(domain=host(values["original_url"] or values["web_url"]))
     slug = text.carriable(PurePosixPath(path).stem)
-    body = text.carriable(head.body)
-    article = Article(path=path, slug=slug, collection=collection, published=published, body=body, **values)
+    link = values["web_url"] or values["original_url"]
+    values |= {"story": story(link) if link else None, "body": text.carriable(head.body)}
+    article = Article(path=path, slug=slug, collection=collection, published=published, **values)
     return Reading("article", article, tuple(problems))
 
 
 def _consider_duplicates(head: Header, notes: "_Notes", values: dict[str, Any]) -> None:
     """YAML takes the last of doubled keys in silence; here they are named, and doubled `published` publishes nothing."""
-    for name in head.doubled():
+    for name in head.doubled:
         remedy = "Leave one of them."
         if name == "published":
             values["published"] = False
@@ -227,7 +232,7 @@ class Field(NamedTuple):
     vital: bool = False
     required: bool = False
 
-    def value(self, mapping: header.Mapping, notes: _Notes) -> Any:
+    def value(self, mapping: Mapping, notes: _Notes) -> Any:
         """The value of this field in a front matter; what is wrong goes to the notes."""
         for name in self.keys:
             raw = mapping.get(name)
@@ -342,7 +347,7 @@ def _topics(raw: Any, name: str, notes: _Notes) -> tuple[str, ...]:
     return tuple(label for label in names.values() if label)
 
 
-def _mapping(raw: Any) -> header.Mapping:
+def _mapping(raw: Any) -> Mapping:
     return raw if isinstance(raw, dict) else {}
 
 
@@ -377,7 +382,7 @@ def _image(raw: Any, name: str, notes: _Notes) -> Picture | None:
     return next(iter(_pictures(raw, name, notes)), None)
 
 
-def _picture(item: header.Mapping, name: str, notes: _Notes) -> Picture | None:
+def _picture(item: Mapping, name: str, notes: _Notes) -> Picture | None:
     url = item.get("url")
     if not isinstance(url, str) or not url.strip():
         notes.warn("bad-image", name, "an image without url", "Write `url: https://…`.")
@@ -401,12 +406,12 @@ def _related(raw: Any, name: str, notes: _Notes) -> tuple[Link, ...]:
     return tuple(link for item in items[:MAX_RELATED] if (link := _link(_mapping(item), name, notes)))
 
 
-def _link(item: header.Mapping, name: str, notes: _Notes) -> Link | None:
+def _link(item: Mapping, name: str, notes: _Notes) -> Link | None:
     url = next((url for key in _LINK_KEYS if (url := web_url(item.get(key)))), "")
     title = item.get("title")
     if not url or not isinstance(title, str) or not (label := _plain(title, name, notes)):
         return None
-    return Link(label, url)
+    return Link(label, url, story(url))
 
 
 _LINK_KEYS = ("webUrl", "originalUrl", "sourceUrl", "link")

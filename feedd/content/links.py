@@ -57,6 +57,8 @@ def _ascii_host(host: str) -> str:
 
 def absolute(value: str, base: str) -> str:
     """The address, made absolute from `base` where it is relative; an empty string if that gives no web address."""
+    if _PLAIN.fullmatch(value):
+        return value
     try:
         return web_url(urljoin(base, value.strip())) if value.strip() else ""
     except ValueError:
@@ -65,6 +67,8 @@ def absolute(value: str, base: str) -> str:
 
 def host(url: str) -> str:
     """The host of a web address in lower case without `www.`."""
+    if plain := _PLAIN.fullmatch(url):
+        return plain[2].removeprefix("www.")
     return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
 
 
@@ -73,6 +77,9 @@ def canonical(url: str) -> str:
 
     Host in lower case without `www.`, no fragment, no trailing slash, no known tracking parameters; all others kept.
     """
+    plain = _PLAIN.fullmatch(url)
+    if plain and not plain[4]:
+        return plain[2].removeprefix("www.") + (plain[3] or "").rstrip("/")
     parts = urlsplit(url)
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
     query = "&".join(item for item in parts.query.split("&") if item and not _TRACKING.fullmatch(item))

@@ -15,7 +15,7 @@ from typing import Any
 
 from feedd.content import header
 from feedd.content.article import Picture, Provider
-from feedd.content.header import Flag
+from feedd.content.simple_yaml import Flag
 from feedd.content.links import absolute, host, web_url
 from feedd.content.slugs import domain_slug, hashed, slug
 from feedd.content.text import key, plain
@@ -263,7 +263,7 @@ def _nameless(path: Path, needed: str = "name") -> Problem:
     return Problem("taxonomy-file", f"has no {needed}", f"Write {needed}, or move it away.", str(path), None, "name")
 
 
-def _mappings(folders: Iterable[Path], problems: list[Problem]) -> Iterable[tuple[Path, header.Mapping]]:
+def _mappings(folders: Iterable[Path], problems: list[Problem]) -> Iterable[tuple[Path, dict[str, Any]]]:
     for folder in folders:
         if not folder.exists():
             what = "does not exist"
@@ -281,7 +281,7 @@ def _mappings(folders: Iterable[Path], problems: list[Problem]) -> Iterable[tupl
             yield path, mapping
 
 
-def _mapping(path: Path) -> header.Mapping:
+def _mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, or in the front matter of a Markdown file; an empty one where there is none."""
     with path.open("rb") as file:
         data = file.read(MAX_FILE)

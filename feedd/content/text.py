@@ -7,7 +7,6 @@ import html
 import re
 import unicodedata
 
-_UNUSUAL = re.compile(r"[<&]|[^\S ]|  |^ | $|[\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff\ufffe\uffff]")
 _HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _SPACE = re.compile(r"\s+")
@@ -22,8 +21,8 @@ def plain(value: str) -> str:
 
     In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. Characters that XML 1.0 cannot carry go.
     """
-    if not _UNUSUAL.search(value):
-        return value
+    if value.isprintable() and not ("<" in value or "&" in value or "  " in value) and value == value.strip():
+        return value  # four out of five; the only white space that counts as printable is the space
     if "<" in value:
         value = _TAG.sub("", _HIDDEN.sub(" ", value))
     if "&" in value:
@@ -38,7 +37,7 @@ def carriable(value: str) -> str:
 
 def repaired(value: str) -> str:
     """Mojibake such as `supermarketâ€™s` put right, only where ftfy is certain; anything else comes back as it is."""
-    if not _MOJIBAKE.search(value):
+    if value.isascii() or not _MOJIBAKE.search(value):
         return value
     import ftfy  # takes 60 ms to import, and is seldom needed
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from feedd.config import Config
 from feedd.content.article import Article, Link, Picture
-from feedd.content.links import absolute, canonical
+from feedd.content.links import absolute
 from feedd.content.taxonomy import Taxonomy
 from feedd.feeds.entry import Author, Category, Entry, Image, Related
 
@@ -78,14 +78,8 @@ def _image(picture: Picture | None, base: str) -> Image | None:
 
 def distinct_related(article: Article) -> list[Link]:
     """The related links of an article without itself and without those that lead to one story twice."""
-    seen = {canonical(article.link)} if article.link else set()
-    links: list[Link] = []
-    for link in article.related:
-        story = canonical(link.url)
-        if story not in seen:
-            seen.add(story)
-            links.append(link)
-    return links
+    links = {link.story: link for link in reversed(article.related) if link.story != article.story}
+    return list(reversed(links.values()))
 
 
 def body_html(article: Article, link: str) -> str:

@@ -47,6 +47,8 @@ CREATE TABLE IF NOT EXISTS document (
 ) WITHOUT ROWID;
 """
 
+# The rows of a first run of 20,000 articles; with SQLite's own 2 MiB that run took three times as long (measured).
+_CACHE_KIB = 65536
 # A reader (backup, status) holds the file for moments; longer than this, work goes on in memory.
 _PATIENCE_S = 2.0
 
@@ -119,6 +121,7 @@ def _for_writing(path: Path, patience: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("ROLLBACK")
         return _prepared(connection)

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from feedd.content.article import Article, Reading
-from feedd.content.links import story as story_of
 from feedd.errors import Problem
 from feedd.feeds.select import Card
 from feedd.state.database import Database
@@ -42,6 +41,21 @@ class Row:
         return (
             self.public and self.since is not None and self.since <= now and (self.until is None or now < self.until)
         )
+
+
+_UPDATE = (
+    "UPDATE file SET stamp = ?, state = ?, id = ?, story = ?, public = ?, since = ?, until = ?, card = NULL"
+    " WHERE path = ? RETURNING key"
+)
+_INSERT = "INSERT INTO file (stamp, state, id, story, public, since, until, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def _columns(stamp: bytes, reading: Reading, id: str | None) -> tuple[Any, ...]:
+    article = reading.article
+    if article is None:
+        return stamp, reading.state, id, None, False, None, None
+    public = article.published and not article.removed
+    return stamp, reading.state, id, article.story, public, article.date, article.expires
 
 
 _ROW = "SELECT key, path, id, story, public, since, until FROM file "
@@ -82,17 +96,17 @@ class Index:
 
     def put(self, path: str, stamp: bytes, reading: Reading, id: str | None) -> int:
         """Keep what a file holds now, under its id; gives its key. For a broken file use `keep`."""
-        article = reading.article
-        public = article is not None and article.published and not article.removed
-        story = story_of(article.link) if article and article.link else None
-        values = (stamp, reading.state, id, story, public, article and article.date, article and article.expires)
-        key = self._upsert(path, values)
-        self._execute("DELETE FROM related WHERE key = ?", (key,))
-        if article is None:
-            self._execute("DELETE FROM article WHERE key = ?", (key,))
+        values = _columns(stamp, reading, id)
+        found = self._execute(_UPDATE, (*values, path)).fetchone()
+        if found is None:
+            key = int(self._execute(_INSERT, (*values, path)).lastrowid or 0)
         else:
-            self._execute("INSERT OR REPLACE INTO article VALUES (?, ?)", (key, _encode(article)))
-            links = {(story_of(link.url), key) for link in article.related}
+            key = int(found[0])
+            for table in ("article", "related", "problem"):
+                self._execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - the names stand here
+        if article := reading.article:
+            self._execute("INSERT INTO article VALUES (?, ?)", (key, _encode(article)))
+            links = {(link.story, key) for link in article.related}
             self._database.executemany("INSERT INTO related VALUES (?, ?)", links)
         self._problems(key, reading.problems)
         return key
@@ -106,21 +120,9 @@ class Index:
         self._problems(key, reading.problems)
         return key
 
-    def _upsert(self, path: str, values: tuple[Any, ...]) -> int:
-        found = self._execute(
-            "INSERT INTO file (path, stamp, state, id, story, public, since, until) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, state = excluded.state, id = excluded.id,"
-            " story = excluded.story, public = excluded.public, since = excluded.since, until = excluded.until,"
-            " card = NULL RETURNING key",
-            (path, *values),
-        ).fetchone()
-        return int(found[0])
-
     def _problems(self, key: int, problems: tuple[Problem, ...]) -> None:
         if problems:
             self._execute("INSERT OR REPLACE INTO problem VALUES (?, ?)", (key, _encode(problems)))
-        else:
-            self._execute("DELETE FROM problem WHERE key = ?", (key,))
 
     def drop(self, key: int) -> None:
         """Forget a file."""

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from feedd.config import Config, Guard
 from feedd.content.article import Article, Reading, Rules, parse
-from feedd.content.links import story as story_of
 from feedd.content.source import UNSETTLED, Changes, Tree
 from feedd.errors import Problem
 from feedd.state.index import Index, Row
@@ -101,7 +100,7 @@ class Intake:
         key = self._index.put(path, stamp, reading, id)
         self._touch(old)
         if reading.article and id:
-            story = story_of(reading.article.link) if reading.article.link else None
+            story = reading.article.story
             self._touch(Row(key, path, id, story, False, None, None))
             if old is None and story is not None:
                 self._came[story] = (key, id)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedd.errors import RenderError
@@ -193,6 +193,7 @@ TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 MOMENT = st.integers(0, 4102444800)
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT, TEXT, MOMENT, MOMENT)
 def test_any_entry_is_read_back(title: str, summary: str, html: str, published: int, updated: int) -> None:
     entry = replace(ENTRY, title=title, summary=summary, html=html, published=published, updated=updated)
