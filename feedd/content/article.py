@@ -106,7 +106,7 @@ class Rules:
         """The collection of a file: its category, else the one whose folder it lies in, else `articles`."""
         if category:
             return category
-        return next((name for folder, name in self.folders if path.startswith(f"{folder}/")), "articles")
+        return next((name for folder, name in self.folders if folder == "." or path.startswith(f"{folder}/")), "articles")
 
 
 @dataclass(frozen=True, slots=True)

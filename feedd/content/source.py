@@ -34,11 +34,12 @@ def stamp(status: os.stat_result) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is different from the stamps that were known: files to read again, and files that are gone.
+    """What is different from the stamps that were known: new files, files to read again, and files that are gone.
 
     `total` counts the files that match now, None where only some paths were looked at.
     """
 
+    added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     total: int | None = None
@@ -84,28 +85,32 @@ class Tree:
 
     def scan(self, known: Mapping[str, bytes]) -> Changes:
         """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed."""
-        missing, changed, problems = set(known), [], list[Problem]()
-        total = 0
+        added, changed, problems, same = list[str](), list[str](), list[Problem](), 0
+        missing = dict(known)
         for path, found in self._walk(problems):
-            total += 1
-            missing.discard(path)
-            if known.get(path) != found:
+            before = missing.pop(path, None)
+            if before is None:
+                added.append(path)
+            elif before != found:
                 changed.append(path)
+            else:
+                same += 1
+        total = same + len(added) + len(changed)
         unread = tuple(f"{problem.file}/" for problem in problems if problem.kind == "unreadable-folder")
         gone = sorted(path for path in missing if not path.startswith(unread)) if unread else sorted(missing)
-        return Changes(tuple(sorted(changed)), tuple(gone), total, tuple(problems))
+        return Changes(tuple(sorted(added)), tuple(sorted(changed)), tuple(gone), total, tuple(problems))
 
     def look(self, paths: Iterable[str], known: Callable[[str], bytes | None]) -> Changes:
         """The same for some paths only, as hints name them. `known` gives the stamp of a path, None if there is none."""
-        changed, removed = list[str](), list[str]()
+        added, changed, removed = list[str](), list[str](), list[str]()
         for path in sorted(set(paths)):
             found = self._stamp(path) if self.wanted(path) else None
             before = known(path)
             if found is None and before is not None:
                 removed.append(path)
             elif found is not None and found != before:
-                changed.append(path)
-        return Changes(tuple(changed), tuple(removed))
+                (added if before is None else changed).append(path)
+        return Changes(tuple(added), tuple(changed), tuple(removed))
 
     def read(self, path: str, at_most: int) -> tuple[bytes, bytes] | None:
         """The stamp and the bytes of a file, one byte more than `at_most` where it is larger; None where it is gone.
@@ -114,13 +119,15 @@ class Tree:
         file that is there and cannot be read.
         """
         try:
-            with open(f"{self.root}/{path}", "rb", opener=_without_waiting) as file:  # noqa: PTH123 - a hot path
-                status = os.fstat(file.fileno())
-                if not S_ISREG(status.st_mode):
-                    return None
-                return self._settled(status), file.read(at_most + 1)
+            # Without waiting for a writer, should somebody put a named pipe among the articles.
+            file = os.open(f"{self.root}/{path}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        try:
+            status = os.fstat(file)
+            return (self._settled(status), _whole(file, at_most + 1)) if S_ISREG(status.st_mode) else None
+        finally:
+            os.close(file)
 
     def _settled(self, status: os.stat_result) -> bytes:
         age = self._time_ns() - max(status.st_mtime_ns, status.st_ctime_ns)
@@ -177,6 +184,9 @@ class Tree:
             return []
 
 
-def _without_waiting(path: str, flags: int) -> int:
-    """Opens without waiting for a writer, should somebody put a named pipe among the articles."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+def _whole(file: int, at_most: int) -> bytes:
+    """The bytes of a file, up to that many."""
+    data = os.read(file, at_most)
+    while len(data) < at_most and (more := os.read(file, at_most - len(data))):
+        data += more
+    return data

@@ -12,8 +12,6 @@ can carry, but for `Entry.html`, which is sanitised HTML. An empty string means 
 from dataclasses import dataclass
 from hashlib import blake2b
 
-import msgspec
-
 Instant = int
 """A moment in whole seconds since 1970-01-01T00:00:00Z."""
 
@@ -119,14 +117,3 @@ class Document:
         """16 bytes that differ where the data differ."""
         return blake2b(self.data, digest_size=16).digest()
 
-
-_encode = msgspec.msgpack.Encoder().encode
-
-
-def projection_hash(entry: Entry) -> bytes:
-    """16 bytes that change exactly when subscribers would see a change, `updated` left aside (design: section 5)."""
-    seen = (*(getattr(entry, name) for name in _SEEN),)
-    return blake2b(_encode(seen), digest_size=16).digest()
-
-
-_SEEN = tuple(name for name in Entry.__dataclass_fields__ if name != "updated")

@@ -12,7 +12,7 @@ from feedd.content.article import Article
 from feedd.content.slugs import domain_slug, slug
 from feedd.content.taxonomy import Taxonomy
 from feedd.content.text import key
-from feedd.feeds.select import Card, Spec, admits
+from feedd.feeds.select import Card, Spec, Traits, admits
 
 ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
 
@@ -56,13 +56,13 @@ class Plan:
         """The names of the feeds that admit a card."""
         names: list[str] = []
         output = self.config.output
-        if not output.collections or card.collection in output.collections:
+        if not output.collections or card.traits.collection in output.collections:
             if output.all:
                 names.append(ALL)
             if output.topics:
-                names += [TOPICS + topic for topic in self._shelves(card.topics)]
-            if output.providers and card.provider:
-                names.append(PROVIDERS + card.provider)
+                names += [TOPICS + topic for topic in self._shelves(card.traits.topics)]
+            if output.providers and card.traits.provider:
+                names.append(PROVIDERS + card.traits.provider)
         names += [name for name, spec in self.configured.items() if admits(spec, card)]
         return names
 
@@ -77,19 +77,27 @@ class Plan:
         slugs = {slug(alias) for alias in topic.aliases} if topic else set()
         return [TOPICS + alias for alias in sorted(slugs - self.taxonomy.slugs)]
 
-    def card(self, number: int, id: str, story: int, article: Article) -> Card:
-        """What selection knows of a published article: its topics and provider under the names of the taxonomy."""
-        topics = self.topics(article)
-        return Card(
-            number,
-            id,
-            story,
-            article.date,
-            article.expires,
+    def named(self, spec: Spec, article: Article) -> tuple[str, str, str] | None:
+        """The name, icon and logo of a feed's topic or provider, as the taxonomy or else its newest article has them;
+        None for a feed of neither.
+        """
+        wanted = spec.name.rpartition("/")[2]
+        if spec.kind == "provider":
+            found = self.taxonomy.organization(article.provider, article.link)
+            return found.name, found.icon, found.logo
+        if spec.kind == "topic":
+            own = (topic for topic in map(self.taxonomy.topic, article.topics) if topic.slug == wanted)
+            topic = self.taxonomy.listed(wanted) or next(own, None)
+            return (topic.name if topic else wanted), "", ""
+        return None
+
+    def traits(self, article: Article) -> Traits:
+        """What selection asks of a published article: its topics and provider under the names of the taxonomy."""
+        return Traits(
             article.collection,
             article.type,
             article.language or self.config.site.language,
-            topics,
+            self.topics(article),
             self.taxonomy.organization(article.provider, article.link).key,
             article.quality if self.needs_rank else 0,
             article.heat if self.needs_rank else 0,

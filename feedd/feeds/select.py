@@ -15,19 +15,11 @@ from typing import NamedTuple
 from feedd.content.text import key
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """What selection knows of an article that its author published: where it belongs, and from when until when.
-
-    `key` leads to the article in the index, `story` stands for its canonical address. `topics` are slugs, `provider` is
-    a file name. `title`, `quality` and `heat` are only filled in where some feed selects by them.
+class Traits(NamedTuple):
+    """What feeds select by. `topics` are slugs, `provider` is a file name; `title`, `quality` and `heat` are only filled
+    in where some feed selects by them.
     """
 
-    key: int
-    id: str
-    story: int
-    since: int
-    until: int | None
     collection: str
     type: str
     language: str
@@ -36,6 +28,21 @@ class Card:
     quality: int = 0
     heat: int = 0
     title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What selection knows of an article that its author published: where it belongs, and from when until when.
+
+    `key` leads to the article in the index, `story` stands for its canonical address.
+    """
+
+    key: int
+    id: str
+    story: int
+    since: int
+    until: int | None
+    traits: Traits
 
     def shown(self, now: int) -> bool:
         """Whether the article is public at that moment: its embargo is over, and it has not expired."""
@@ -89,55 +96,55 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _has_words(card: Card, spec: Spec) -> bool:
-    title = key(card.title)
+    title = key(card.traits.title)
     return not spec.title_contains or any(key(words) in title for words in spec.title_contains)
 
 
 FILTERS: tuple[Rule, ...] = (
     Rule(
         "collection",
-        lambda card, spec: not spec.collections or card.collection in spec.collections,
-        lambda card, spec: f"collection {card.collection}; the feed takes {_listed(spec.collections) if spec.collections else 'all'}",
+        lambda card, spec: not spec.collections or card.traits.collection in spec.collections,
+        lambda card, spec: f"collection {card.traits.collection}; the feed takes {_listed(spec.collections) if spec.collections else 'all'}",
     ),
     Rule(
         "topics",
-        lambda card, spec: not spec.topics or not spec.topics.isdisjoint(card.topics),
-        lambda card, spec: f"topics {_listed(card.topics)}; the feed takes any of {_listed(spec.topics)}",
+        lambda card, spec: not spec.topics or not spec.topics.isdisjoint(card.traits.topics),
+        lambda card, spec: f"topics {_listed(card.traits.topics)}; the feed takes any of {_listed(spec.topics)}",
     ),
     Rule(
         "all-topics",
-        lambda card, spec: spec.all_topics.issubset(card.topics),
-        lambda card, spec: f"topics {_listed(card.topics)}; the feed wants all of {_listed(spec.all_topics)}",
+        lambda card, spec: spec.all_topics.issubset(card.traits.topics),
+        lambda card, spec: f"topics {_listed(card.traits.topics)}; the feed wants all of {_listed(spec.all_topics)}",
     ),
     Rule(
         "not-topics",
-        lambda card, spec: spec.not_topics.isdisjoint(card.topics),
-        lambda card, spec: f"topics {_listed(card.topics)}; the feed takes none of {_listed(spec.not_topics)}",
+        lambda card, spec: spec.not_topics.isdisjoint(card.traits.topics),
+        lambda card, spec: f"topics {_listed(card.traits.topics)}; the feed takes none of {_listed(spec.not_topics)}",
     ),
     Rule(
         "providers",
-        lambda card, spec: not spec.providers or card.provider in spec.providers,
-        lambda card, spec: f"provider {card.provider}; the feed takes {_listed(spec.providers)}",
+        lambda card, spec: not spec.providers or card.traits.provider in spec.providers,
+        lambda card, spec: f"provider {card.traits.provider}; the feed takes {_listed(spec.providers)}",
     ),
     Rule(
         "not-providers",
-        lambda card, spec: card.provider not in spec.not_providers,
-        lambda card, spec: f"provider {card.provider}; the feed takes none of {_listed(spec.not_providers)}",
+        lambda card, spec: card.traits.provider not in spec.not_providers,
+        lambda card, spec: f"provider {card.traits.provider}; the feed takes none of {_listed(spec.not_providers)}",
     ),
     Rule(
         "types",
-        lambda card, spec: not spec.types or card.type in spec.types,
-        lambda card, spec: f"type {card.type}; the feed takes {_listed(spec.types)}",
+        lambda card, spec: not spec.types or card.traits.type in spec.types,
+        lambda card, spec: f"type {card.traits.type}; the feed takes {_listed(spec.types)}",
     ),
     Rule(
         "languages",
-        lambda card, spec: not spec.languages or card.language in spec.languages,
-        lambda card, spec: f"language {card.language}; the feed takes {_listed(spec.languages)}",
+        lambda card, spec: not spec.languages or card.traits.language in spec.languages,
+        lambda card, spec: f"language {card.traits.language}; the feed takes {_listed(spec.languages)}",
     ),
     Rule(
         "title",
         _has_words,
-        lambda card, spec: f"title {card.title!r}; the feed wants one of {', '.join(map(repr, spec.title_contains))}",
+        lambda card, spec: f"title {card.traits.title!r}; the feed wants one of {', '.join(map(repr, spec.title_contains))}",
     ),
 )
 """What does not change with time, in the order in which `explain` shows it."""
@@ -150,8 +157,8 @@ def admits(spec: Spec, card: Card) -> bool:
 
 def enough(card: Card, spec: Spec) -> bool:
     """Whether quality and heat reach what the feed wants now; a heat of -1 ("unranked") fails any minimum."""
-    return (spec.min_quality is None or card.quality >= spec.min_quality) and (
-        spec.min_heat is None or card.heat >= spec.min_heat
+    return (spec.min_quality is None or card.traits.quality >= spec.min_quality) and (
+        spec.min_heat is None or card.traits.heat >= spec.min_heat
     )
 
 
@@ -218,8 +225,8 @@ def _newest(card: Card) -> tuple[int, str]:
 ORDERS: dict[str, Callable[[Card], tuple[int, ...] | tuple[int, str] | tuple[int, int, str]]] = {
     "newest": _newest,
     "oldest": place,
-    "quality": lambda card: (-card.quality, *_newest(card)),
-    "heat": lambda card: (-card.heat, *_newest(card)),
+    "quality": lambda card: (-card.traits.quality, *_newest(card)),
+    "heat": lambda card: (-card.traits.heat, *_newest(card)),
 }
 """The orders of a feed; ties by publication, newest first, then by id."""
 

@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWI
 -- The index: what was parsed from which file. A cache.
 CREATE TABLE IF NOT EXISTS file (
     key INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, stamp BLOB NOT NULL, state TEXT NOT NULL,
-    id TEXT, story INTEGER, public INTEGER NOT NULL DEFAULT 0, since INTEGER, until INTEGER, card BLOB, rival TEXT
+    id TEXT, guid INTEGER, story INTEGER, public INTEGER, since INTEGER, until INTEGER, modified INTEGER,
+    traits BLOB, look BLOB, links BLOB, rival TEXT
 );
 CREATE INDEX IF NOT EXISTS file_id ON file (id) WHERE id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_story ON file (story) WHERE story IS NOT NULL;
@@ -35,7 +36,7 @@ CREATE TABLE IF NOT EXISTS problem (key INTEGER PRIMARY KEY, data BLOB NOT NULL)
 -- The ledger: what was told to the world and when. Not a cache.
 CREATE TABLE IF NOT EXISTS entry (
     id TEXT PRIMARY KEY, first_public INTEGER NOT NULL, hash BLOB NOT NULL, updated INTEGER NOT NULL,
-    changed INTEGER, retracted INTEGER, link TEXT
+    changed INTEGER, retracted INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (derived TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS feed (

@@ -1,72 +1,59 @@
 """Index: which file holds which article, as it was when last looked at.
 
-In: paths, stamps and readings. Out: rows, articles and problems. A cache but for one thing: the last good version of an
-article whose file is broken now. Does not decide what is shown; it only keeps, for each file, what was said.
+In: records. Out: rows, cards, articles and problems. A cache but for one thing: the last good version of an article
+whose file is broken now. Does not decide what is shown; it only keeps, for each file, what was said.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from feedd.content.article import Article, Reading
+from feedd.content.article import Article, Link
+from feedd.desk import Record, decode_article, decode_links, decode_problems
 from feedd.errors import Problem
-from feedd.feeds.select import Card
+from feedd.feeds.select import Card, Traits
 from feedd.state.database import Database
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode_article = msgspec.msgpack.Decoder(Article).decode
-_decode_problems = msgspec.msgpack.Decoder(tuple[Problem, ...]).decode
+_decode_traits = msgspec.msgpack.Decoder(Traits).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What the index says of one file that holds, or held, an article.
-
-    `public` is what its author decided; `since` and `until` bound when it is seen. `id` and `story` are None for a file
-    without article.
+class Row(NamedTuple):
+    """What the index says of one file. `public` is what the author decided, `since` and `until` bound when it is seen;
+    `id` and `story` are None for a file without article, `rival` is the path of the file that keeps the same id.
     """
 
     key: int
     path: str
     id: str | None
+    guid: bool
     story: int | None
     public: bool
     since: int | None
     until: int | None
+    rival: str | None
 
     def shown(self, now: int) -> bool:
-        """Whether it is seen at that moment, if no other file holds its id."""
-        return (
-            self.public and self.since is not None and self.since <= now and (self.until is None or now < self.until)
-        )
+        """Whether it is seen at that moment, if no other file keeps its id."""
+        return bool(self.public) and self.since is not None and self.since <= now and not self.over(now)
+
+    def over(self, now: int) -> bool:
+        """Whether it has expired."""
+        return self.until is not None and self.until <= now
 
 
-_UPDATE = (
-    "UPDATE file SET stamp = ?, state = ?, id = ?, story = ?, public = ?, since = ?, until = ?, card = NULL"
-    " WHERE path = ? RETURNING key"
-)
-_INSERT = "INSERT INTO file (stamp, state, id, story, public, since, until, path) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-
-
-def _columns(stamp: bytes, reading: Reading, id: str | None) -> tuple[Any, ...]:
-    article = reading.article
-    if article is None:
-        return stamp, reading.state, id, None, False, None, None
-    public = article.published and not article.removed
-    return stamp, reading.state, id, article.story, public, article.date, article.expires
-
-
-_ROW = "SELECT key, path, id, story, public, since, until FROM file "
+_ROW = "SELECT key, path, id, guid, story, public, since, until, rival FROM file "
+_CARD = "SELECT key, id, ifnull(story, -key), since, until, traits FROM file WHERE traits IS NOT NULL AND rival IS NULL"
 
 
 class Index:
     """The tables of the index in a database."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._execute = database.execute
+        self._execute, self._executemany = database.execute, database.executemany
+        self._next_key: int | None = None
+
+    # Files
 
     def stamps(self) -> dict[str, bytes]:
         """The stamp of every file."""
@@ -76,6 +63,10 @@ class Index:
         """The stamp of a file, None for one that is not known."""
         row = self._execute("SELECT stamp FROM file WHERE path = ?", (path,)).fetchone()
         return row[0] if row else None
+
+    def forget_stamps(self) -> None:
+        """Have every file read again by the next scan, its last good version kept."""
+        self._execute("UPDATE file SET stamp = x''")
 
     def row(self, path: str) -> Row | None:
         """What is known of a file."""
@@ -90,109 +81,153 @@ class Index:
         """The files whose article leads to a story."""
         return [Row(*found) for found in self._execute(_ROW + "WHERE story = ?", (story,))]
 
+    def relating(self, stories: Iterable[int]) -> set[str]:
+        """The ids of the articles with a related link to one of these stories."""
+        query = "SELECT id FROM related JOIN file USING (key) WHERE related.story = ?"
+        return {id for story in stories for (id,) in self._execute(query, (story,))}
+
     def public(self) -> int:
         """How many files hold an article that its author published."""
         return int(self._execute("SELECT count(*) FROM file WHERE public").fetchone()[0])
 
-    def put(self, path: str, stamp: bytes, reading: Reading, id: str | None) -> int:
-        """Keep what a file holds now, under its id; gives its key. For a broken file use `keep`."""
-        values = _columns(stamp, reading, id)
-        found = self._execute(_UPDATE, (*values, path)).fetchone()
-        if found is None:
-            key = int(self._execute(_INSERT, (*values, path)).lastrowid or 0)
-        else:
-            key = int(found[0])
-            for table in ("article", "related", "problem"):
-                self._execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - the names stand here
-        if article := reading.article:
-            self._execute("INSERT INTO article VALUES (?, ?)", (key, _encode(article)))
-            links = {(link.story, key) for link in article.related}
-            self._database.executemany("INSERT INTO related VALUES (?, ?)", links)
-        self._problems(key, reading.problems)
-        return key
+    def states(self) -> dict[str, int]:
+        """How many files are in each state of `article.Reading`."""
+        return dict(self._execute("SELECT state, count(*) FROM file GROUP BY state ORDER BY state"))
 
-    def keep(self, path: str, stamp: bytes, reading: Reading) -> int:
+    # Changes
+
+    def add(self, records: Iterable[tuple[Record, str | None]]) -> None:
+        """Keep new files, each with the id of its article."""
+        placed = [(self._new_key(), record, id) for record, id in records]
+        self._executemany(_INSERT, (_columns(record, id) + (record.path, key) for key, record, id in placed))
+        articles = ((key, record.article) for key, record, _ in placed if record.article)
+        self._executemany("INSERT INTO article VALUES (?, ?)", articles)
+        related = ((story, key) for key, record, _ in placed for story in record.stories)
+        self._executemany("INSERT INTO related VALUES (?, ?)", related)
+        problems = ((key, record.problems) for key, record, _ in placed if record.problems)
+        self._executemany("INSERT INTO problem VALUES (?, ?)", problems)
+
+    def _new_key(self) -> int:
+        if self._next_key is None:
+            self._next_key = self._execute("SELECT ifnull(max(key), 0) FROM file").fetchone()[0]
+        self._next_key += 1
+        return self._next_key
+
+    def put(self, key: int, record: Record, id: str | None) -> None:
+        """Keep what a known file holds now."""
+        self._execute(_UPDATE, (*_columns(record, id), key))
+        self._forget(key)
+        if record.article:
+            self._execute("INSERT INTO article VALUES (?, ?)", (key, record.article))
+            self._executemany("INSERT INTO related VALUES (?, ?)", ((story, key) for story in record.stories))
+        self._report(key, record)
+
+    def keep(self, key: int, record: Record) -> None:
         """Note that a file is broken or empty, and keep its last good article as it was."""
-        found = self._execute(
-            "UPDATE file SET stamp = ?, state = ? WHERE path = ? RETURNING key", (stamp, reading.state, path)
-        ).fetchone()
-        key = int(found[0])
-        self._problems(key, reading.problems)
-        return key
+        self._execute("UPDATE file SET stamp = ?, state = ? WHERE key = ?", (record.stamp, record.state, key))
+        self._execute("DELETE FROM problem WHERE key = ?", (key,))
+        self._report(key, record)
 
-    def _problems(self, key: int, problems: tuple[Problem, ...]) -> None:
-        if problems:
-            self._execute("INSERT OR REPLACE INTO problem VALUES (?, ?)", (key, _encode(problems)))
+    def _report(self, key: int, record: Record) -> None:
+        if record.problems:
+            self._execute("INSERT INTO problem VALUES (?, ?)", (key, record.problems))
 
     def drop(self, key: int) -> None:
         """Forget a file."""
-        for table in ("file", "article", "related", "problem"):
-            self._execute(f"DELETE FROM {table} WHERE key = ?", (key,))  # noqa: S608 - the names stand here
+        self._execute("DELETE FROM file WHERE key = ?", (key,))
+        self._forget(key)
+
+    def _forget(self, key: int) -> None:
+        self._execute("DELETE FROM article WHERE key = ?", (key,))
+        self._execute("DELETE FROM related WHERE key = ?", (key,))
+        self._execute("DELETE FROM problem WHERE key = ?", (key,))
 
     def identify(self, key: int, id: str) -> None:
         """Let a file hold another id."""
         self._execute("UPDATE file SET id = ? WHERE key = ?", (id, key))
 
-    def rival(self, key: int, path: str | None) -> None:
-        """Note which file keeps the id that this one claims too."""
-        self._execute("UPDATE file SET rival = ? WHERE key = ? AND rival IS NOT ?", (path, key, path))
+    def settle(self, id: str) -> None:
+        """Of the files that hold an id, let the first by path keep it, and note that for the others."""
+        keeper, *others = self.holders(id) or [None]
+        if keeper and keeper.rival:
+            self._execute("UPDATE file SET rival = NULL WHERE key = ?", (keeper.key,))
+        for row in others:
+            if row and keeper and row.rival != keeper.path:
+                self._execute("UPDATE file SET rival = ? WHERE key = ?", (keeper.path, row.key))
+
+    def settle_all(self) -> None:
+        """The same for all ids at once."""
+        self._execute("UPDATE file SET rival = NULL WHERE rival IS NOT NULL")
+        self._execute(
+            "UPDATE file SET rival = first.path FROM (SELECT id, min(path) AS path FROM file WHERE id IS NOT NULL"
+            " GROUP BY id HAVING count(*) > 1) AS first WHERE file.id = first.id AND file.path != first.path"
+        )
+
+    def refile(self, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:
+        """Keep traits and looks that were made anew: key, traits, look."""
+        rows = ((traits, look, key) for key, traits, look in records)
+        self._executemany("UPDATE file SET traits = ?, look = ? WHERE key = ?", rows)
+
+    # Articles
+
+    def card(self, id: str) -> Card | None:
+        """The card of an article; None if no file holds it, or its author does not publish it."""
+        found = self._execute(_CARD + " AND id = ?", (id,)).fetchone()
+        return Card(*found[:5], _decode_traits(found[5])) if found else None
+
+    def cards(self) -> Iterator[Card]:
+        """Every card. Equal traits are one object: most articles share theirs with others."""
+        shared: dict[bytes, Traits] = {}
+        for key, id, story, since, until, data in self._execute(_CARD):
+            traits = shared.get(data)
+            if traits is None:
+                traits = shared[data] = _decode_traits(data)
+            yield Card(key, id, story, since, until, traits)
+
+    def look(self, key: int) -> tuple[bytes, tuple[Link, ...], int | None]:
+        """The look of an article's entry, its related links, and its `updatedDateTime`."""
+        look, links, modified = self._execute(
+            "SELECT look, links, modified FROM file WHERE key = ?", (key,)
+        ).fetchone()
+        return look, decode_links(links) if links else (), modified
+
+    def data(self, key: int) -> bytes:
+        """The article of a file that has one, encoded."""
+        found: bytes = self._execute("SELECT data FROM article WHERE key = ?", (key,)).fetchone()[0]
+        return found
 
     def article(self, key: int) -> Article:
         """The article of a file that has one."""
-        found = self._execute("SELECT data FROM article WHERE key = ?", (key,)).fetchone()
-        return _decode_article(found[0])
+        return decode_article(self.data(key))
 
-    def all_articles(self) -> Iterator[tuple[Row, Article]]:
-        """Every file that holds an article, by path."""
-        for *row, data in self._execute(
-            "SELECT key, path, id, story, public, since, until, data FROM file JOIN article USING (key) ORDER BY path"
-        ):
-            yield Row(*row), _decode_article(data)
+    def public_articles(self) -> Iterator[tuple[int, Article]]:
+        """Every article that its author published, with the key of its file."""
+        query = "SELECT key, data FROM file JOIN article USING (key) WHERE public"
+        for key, data in self._execute(query):
+            yield key, decode_article(data)
 
-    def file_cards(self, cards: Iterable[tuple[int, Card | None]]) -> None:
-        """Keep the cards of files, so that the next start need not make them anew; None for a file without."""
-        rows = ((card and _encode(card), key) for key, card in cards)
-        self._database.executemany("UPDATE file SET card = ? WHERE key = ?", rows)
-
-    def cards(self) -> Iterator[bytes]:
-        """Every card that is kept, as bytes for `decode_card`."""
-        return (data for (data,) in self._execute("SELECT card FROM file WHERE card IS NOT NULL"))
-
-    def relating(self, stories: Iterable[int]) -> set[int]:
-        """The keys of the files whose article has a related link to one of these stories."""
-        found: set[int] = set()
-        for story in stories:
-            found.update(key for (key,) in self._execute("SELECT key FROM related WHERE story = ?", (story,)))
-        return found
-
-    def id_of(self, key: int) -> str | None:
-        """The id that a file holds."""
-        found = self._execute("SELECT id FROM file WHERE key = ?", (key,)).fetchone()
-        return found[0] if found else None
+    # Problems
 
     def problems(self) -> list[Problem]:
-        """Everything that is wrong with files, by path; files that claim one id are named together."""
-        found = [
-            problem
-            for _, data in self._execute("SELECT path, data FROM problem JOIN file USING (key) ORDER BY path")
-            for problem in _decode_problems(data)
-        ]
+        """Everything that is wrong with files, by path; files that claim the id of another come last."""
+        query = "SELECT data FROM problem JOIN file USING (key) ORDER BY path"
+        found = [problem for (data,) in self._execute(query) for problem in decode_problems(data)]
         rows = self._execute("SELECT path, id, rival FROM file WHERE rival IS NOT NULL ORDER BY path")
         return found + [_doubled(*row) for row in rows]
 
-    def states(self) -> dict[str, int]:
-        """How many files are in each state of `Reading`."""
-        return dict(self._execute("SELECT state, count(*) FROM file GROUP BY state ORDER BY state"))
 
-    def forget_stamps(self) -> None:
-        """Have every file read again by the next scan, its last good version kept."""
-        self._execute("UPDATE file SET stamp = x''")
+_COLUMNS = ("stamp", "state", "id", "guid", "story", "public", "since", "until", "modified", "traits", "look", "links")
+_UPDATE = f"UPDATE file SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE key = ?"  # noqa: S608
+_INSERT = f"INSERT INTO file ({', '.join(_COLUMNS)}, path, key) VALUES ({'?, ' * len(_COLUMNS)}?, ?)"  # noqa: S608
+
+
+def _columns(record: Record, id: str | None) -> tuple[Any, ...]:
+    return (
+        record.stamp, record.state, id, record.guid, record.story, record.public, record.since, record.until,
+        record.modified, record.traits, record.look, record.links,
+    )  # fmt: skip
 
 
 def _doubled(path: str, id: str, rival: str) -> Problem:
     what = f"has the id {id} of {rival}, which keeps it; this one is in no feed"
     return Problem("duplicate-id", what, "Rename one of the two files, or give it a `guid`.", path, field="guid")
-
-
-decode_card = msgspec.msgpack.Decoder(Card).decode
-"""A card out of bytes; raises msgspec.MsgspecError for others."""

@@ -59,12 +59,12 @@ class Ledger:
         ).fetchone()
         return Told(*row) if row else None
 
-    def tell(self, id: str, told: Told, link: str) -> None:
+    def tell(self, id: str, told: Told) -> None:
         """Keep what is told of an entry from now on."""
         self._execute(
-            "INSERT OR REPLACE INTO entry (id, first_public, hash, updated, changed, retracted, link)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (id, told.first_public, told.hash, told.updated, told.changed, told.retracted, link),
+            "INSERT OR REPLACE INTO entry (id, first_public, hash, updated, changed, retracted)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (id, told.first_public, told.hash, told.updated, told.changed, told.retracted),
         )
 
     def retract(self, id: str, now: int) -> bool:

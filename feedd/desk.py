@@ -1,0 +1,185 @@
+"""Desk: all that can be done with one article without knowing of any other, or of what time it is.
+
+In: the configuration with its taxonomy, and a path or an article. Out: the `Record` of a file, the bytes of an entry.
+Everything here is a function of its arguments and of one file, so that `workers` can do it in other processes. Does not
+touch the state, and decides nothing about feeds.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from feedd.config import Config
+from feedd.content import taxonomy as taxonomies
+from feedd.content.article import Article, Link, Picture, Reading, Rules, parse
+from feedd.content.source import Tree
+from feedd.content.taxonomy import OrganizationItem, Taxonomy, TopicItem
+from feedd.errors import Problem, RenderError
+from feedd.feeds.entry import Entry
+from feedd.feeds.formats import FORMATS, Format
+from feedd.feeds.plan import Plan
+from feedd.feeds.project import distinct_related, project
+
+_encode = msgspec.msgpack.Encoder().encode
+decode_article = msgspec.msgpack.Decoder(Article).decode
+"""An article out of `Record.article`."""
+decode_links = msgspec.msgpack.Decoder(tuple[Link, ...]).decode
+"""Related links out of `Record.links`."""
+decode_problems = msgspec.msgpack.Decoder(tuple[Problem, ...]).decode
+"""Problems out of `Record.problems`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One file, as the index keeps it. What ends in "bytes" is encoded already, since it only passes through.
+
+    `id` is made from the file's name, or `guid` where that is True. `traits` are the parts of the card that come from
+    the article alone, None where its author does not publish it; `look` changes when its entry does, related links left
+    aside; `links` are those links. `since`, `until`, `modified` in seconds since the epoch.
+    """
+
+    path: str
+    stamp: bytes
+    state: str
+    withdrawn: bool = False
+    id: str | None = None
+    guid: bool = False
+    story: int | None = None
+    public: bool = False
+    since: int | None = None
+    until: int | None = None
+    modified: int | None = None
+    traits: bytes | None = None
+    look: bytes | None = None
+    links: bytes | None = None
+    stories: tuple[int, ...] = ()
+    article: bytes | None = None
+    problems: bytes | None = None
+
+    def shown(self, now: int) -> bool:
+        """Whether subscribers would see it at that moment."""
+        return self.public and self.since is not None and self.since <= now and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An entry to be written: its article, and what the article itself does not tell."""
+
+    id: str
+    updated: int
+    related: tuple[Link, ...]
+    article: bytes
+
+
+class Desk:
+    """One configuration with its taxonomy, ready to work on files and entries."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.taxonomy, self.problems = read_taxonomy(config)
+        self.plan = Plan(config, self.taxonomy)
+        self.tree = tree_of(config)
+        self.rules = rules_of(config)
+        self.formats = tuple(FORMATS[name] for name in config.output.formats)
+
+    def records(self, paths: Iterable[str]) -> list[Record | Problem | None]:
+        """The record of each file; None for one that is gone, the problem of one that is there and cannot be read."""
+        return [self.record(path) for path in paths]
+
+    def record(self, path: str) -> Record | Problem | None:
+        """The record of a file, see `records`."""
+        try:
+            found = self.tree.read(path, self.rules.max_bytes)
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}; what was known of it stays"
+            return Problem("unreadable", what, "Let feedd's user read it.", path)
+        return found and self.file(path, found[0], parse(path, found[1], self.rules))
+
+    def file(self, path: str, stamp: bytes, reading: Reading) -> Record:
+        """The record of what a file turned out to be."""
+        problems = _encode(reading.problems) if reading.problems else None
+        article = reading.article
+        if article is None:
+            return Record(path, stamp, reading.state, reading.withdrawn, problems=problems)
+        links = tuple(distinct_related(article))
+        public = article.published and not article.removed
+        return Record(
+            path, stamp, reading.state, False, self.id(article), bool(article.guid), article.story, public,
+            article.date, article.expires, article.modified,
+            self.traits(article) if public else None, self.look(article) if public else None,
+            _encode(links) if links else None, tuple(link.story for link in links), _encode(article), problems,
+        )  # fmt: skip
+
+    def id(self, article: Article) -> str:
+        """The id of an article (RFC 4151): from its file name, unless it names one itself."""
+        site = self.config.site
+        return article.guid or f"tag:{site.id_authority},{site.id_date}:{article.collection}/{article.slug}"
+
+    def traits(self, article: Article) -> bytes:
+        """What feeds select an article by, encoded."""
+        return _encode(self.plan.traits(article))
+
+    def look(self, article: Article) -> bytes:
+        """16 bytes that change exactly when the entry of an article does, its related links and `updated` left aside."""
+        entry = self.entry(article, "", 0, ())
+        return blake2b(_encode(entry), digest_size=16).digest()
+
+    def entry(self, article: Article, id: str, updated: int, related: Sequence[Link]) -> Entry:
+        """The entry of an article."""
+        return project(article, id, updated, related, self.taxonomy, self.config)
+
+    def write(self, jobs: Iterable[Job]) -> list[list[bytes | Problem]]:
+        """Each entry in every format; the problem where a format cannot write it."""
+        return [self._write(job) for job in jobs]
+
+    def _write(self, job: Job) -> list[bytes | Problem]:
+        entry = self.entry(decode_article(job.article), job.id, job.updated, job.related)
+        return [_entry_bytes(form, entry) for form in self.formats]
+
+
+def _entry_bytes(form: Format, entry: Entry) -> bytes | Problem:
+    try:
+        return form.entry(entry)
+    except RenderError as error:
+        return error.problem
+
+
+def tree_of(config: Config) -> Tree:
+    """The content directory as the configuration describes it."""
+    return Tree(config.content.path, config.content.include, config.content.exclude)
+
+
+def rules_of(config: Config) -> Rules:
+    """How the configuration wants files read; of nested folders the inner one names the collection."""
+    content = config.content
+    folders = [(folder, one.name) for one in config.collections for folder in one.folders]
+    return Rules(
+        zone=ZoneInfo(content.timezone),
+        own_pages=bool(content.own_pages),
+        repair_mojibake=content.repair_mojibake,
+        max_bytes=content.max_bytes,
+        folders=tuple(sorted(folders, key=lambda one: (one[0] == ".", -len(one[0])))),
+        published_by_default=frozenset(one.name for one in config.collections if one.published_default),
+    )
+
+
+def read_taxonomy(config: Config) -> tuple[Taxonomy, list[Problem]]:
+    """The taxonomy of the configuration and of the directories that it names, and what is wrong with it."""
+    settings = config.taxonomy
+    topics, problems = taxonomies.read_topics(settings.topics)
+    organizations, more = taxonomies.read_organizations(settings.providers)
+    inline = [TopicItem(one.name, one.id, one.parent, one.aliases) for one in settings.inline_topics]
+    known = [
+        OrganizationItem(one.name, one.domain, one.aliases, one.feed, _pictures(one.icon, one.logo))
+        for one in settings.inline_providers
+    ]
+    taxonomy, doubled = taxonomies.build([*inline, *topics], [*known, *organizations], config.site.url)
+    return taxonomy, [*problems, *more, *doubled]
+
+
+def _pictures(icon: str, logo: str) -> tuple[Picture, ...]:
+    """A configured icon and logo, as the smaller and the larger of two pictures."""
+    return tuple(Picture(url, side, side) for url, side in ((icon, 1), (logo, 2)) if url)
