@@ -117,6 +117,14 @@ class Pipeline:
         self._database.set("due", str(report.due or "").encode())
         return report
 
+    def close(self) -> None:
+        """Let go of the state."""
+        self._database.close()
+
+    def feed_names(self) -> list[str]:
+        """The feeds that there are."""
+        return sorted({*self.ledger.feeds(), *self.desk.plan.standing()})
+
     # Settings
 
     @property
@@ -184,8 +192,9 @@ class Pipeline:
         """The feeds that age changes or that could not be written; in a scan also those that somebody tampered with."""
         stale = set(self.ledger.stale_feeds(now))
         if hints is None:
-            lies = self._directory.lies
-            stale |= {one.feed for path, one in self.ledger.all_written() if not lies(path, one.size, one.mtime)}
+            lies, written = self._directory.lies, list(self.ledger.all_written())
+            stale |= {one.feed for path, one in written if not lies(path, one.size, one.mtime)}
+            self._directory.sweep(path.rpartition("/")[0] for path, _ in written)
         return stale
 
     # Observe: what subscribers see now, against what they were told
@@ -303,12 +312,11 @@ class Pipeline:
         jobs = [self._job(cards[id], told[id], now) for id in todo]
         for id, columns in zip(todo, workers.write(jobs), strict=True):
             outcome.problems += [column for column in columns if isinstance(column, Problem)]
-            self._rendered[id] = (told[id], columns)
+            self._rendered[id] = (_known(told[id]), columns)
 
     def _job(self, card: Card, told: Told | None, now: int) -> Job:
         _, links, _ = self.index.look(card.key)
-        updated = told.updated if told else card.since
-        return Job(card.id, updated, self._shown(links, now), self.index.data(card.key))
+        return Job(card.id, _known(told).updated, self._shown(links, now), self.index.data(card.key))
 
     def _publish_feed(self, name: str, selection: Selection, outcome: _Outcome) -> None:
         known = self.ledger.feed(name)
@@ -360,6 +368,13 @@ class Pipeline:
             return self._number("due", 0) or None
         moments = (self._catalogue.next_moment(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _known(told: Told | None) -> Told:
+    """What the ledger must know of every card that is selected, since `_tell` came before."""
+    if told is None:
+        raise LookupError("an entry is selected that was never told")
+    return told
 
 
 def _last_change(told: Told | None, digest: bytes, now: int, edited: bool) -> int | None:

@@ -30,7 +30,7 @@ _desk: Desk
 
 
 def _start(config: Config) -> None:
-    global _desk  # noqa: PLW0603 - a process has one desk
+    global _desk
     _desk = Desk(config)
 
 

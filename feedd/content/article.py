@@ -389,14 +389,15 @@ def _picture(item: Mapping, name: str, notes: _Notes) -> Picture | None:
         return None
     return Picture(
         text.carriable(url.strip()),
-        _pixels(item.get("width")),
-        _pixels(item.get("height")),
+        pixels(item.get("width")),
+        pixels(item.get("height")),
         _plain(item.get("title") or "", name, notes) if "title" in item else "",
         _plain(item.get("attribution") or "", name, notes) if "attribution" in item else "",
     )
 
 
-def _pixels(raw: Any) -> int:
+def pixels(raw: Any) -> int:
+    """A width or height; 0 for what is none."""
     digits = str(raw)
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 0
 

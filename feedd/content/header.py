@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import frontmatter
 import yaml
+from frontmatter.default_handlers import YAMLHandler
 
 from feedd.content import simple_yaml
 from feedd.content.simple_yaml import Flag, Mapping
@@ -84,7 +85,7 @@ def _decoded(data: bytes) -> str:
         _broken("not-utf8", f"is not UTF-8 (byte {error.start})", "Save it as UTF-8.", line)
 
 
-class _Handler(frontmatter.YAMLHandler):  # type: ignore[misc]
+class _Handler(YAMLHandler):
     """python-frontmatter's YAML handler, which refuses instead of giving nothing."""
 
     header = ""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from feedd.content import header
-from feedd.content.article import Picture, Provider
-from feedd.content.simple_yaml import Flag
+from feedd.content.article import Picture, Provider, pixels
 from feedd.content.links import absolute, host, web_url
+from feedd.content.simple_yaml import Flag
 from feedd.content.slugs import domain_slug, hashed, slug
 from feedd.content.text import key, plain
 from feedd.errors import BrokenArticle, Problem
@@ -303,5 +303,4 @@ def _texts(value: object) -> tuple[str, ...]:
 def _pictures(value: object) -> Iterable[Picture]:
     for item in value if isinstance(value, list) else []:
         if isinstance(item, dict) and isinstance(item.get("url"), str) and not isinstance(item["url"], Flag):
-            yield Picture(item["url"], *(int(_text(item.get(side)) or 0) if _text(item.get(side)).isdigit() else 0
-                                         for side in ("width", "height")))  # fmt: skip
+            yield Picture(item["url"], pixels(item.get("width")), pixels(item.get("height")))

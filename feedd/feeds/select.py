@@ -84,9 +84,13 @@ class Spec:
 
 
 class Rule(NamedTuple):
-    """One reason for which a card can be kept out of a feed; `says` is the sentence for people either way."""
+    """One reason for which a card can be kept out of a feed.
+
+    `asks` tells whether a spec asks for it at all; `says` is the sentence for people, whether it passes or not.
+    """
 
     name: str
+    asks: Callable[[Spec], object]
     passes: Callable[[Card, Spec], bool]
     says: Callable[[Card, Spec], str]
 
@@ -97,62 +101,76 @@ def _listed(names: Iterable[str]) -> str:
 
 def _has_words(card: Card, spec: Spec) -> bool:
     title = key(card.traits.title)
-    return not spec.title_contains or any(key(words) in title for words in spec.title_contains)
+    return any(key(words) in title for words in spec.title_contains)
 
 
 FILTERS: tuple[Rule, ...] = (
     Rule(
         "collection",
-        lambda card, spec: not spec.collections or card.traits.collection in spec.collections,
-        lambda card, spec: f"collection {card.traits.collection}; the feed takes {_listed(spec.collections) if spec.collections else 'all'}",
+        lambda spec: spec.collections,
+        lambda card, spec: card.traits.collection in spec.collections,
+        lambda card, spec: f"{card.traits.collection}; the feed takes {_listed(spec.collections)}",
     ),
     Rule(
         "topics",
-        lambda card, spec: not spec.topics or not spec.topics.isdisjoint(card.traits.topics),
-        lambda card, spec: f"topics {_listed(card.traits.topics)}; the feed takes any of {_listed(spec.topics)}",
+        lambda spec: spec.topics,
+        lambda card, spec: not spec.topics.isdisjoint(card.traits.topics),
+        lambda card, spec: f"{_listed(card.traits.topics)}; the feed takes any of {_listed(spec.topics)}",
     ),
     Rule(
         "all-topics",
+        lambda spec: spec.all_topics,
         lambda card, spec: spec.all_topics.issubset(card.traits.topics),
-        lambda card, spec: f"topics {_listed(card.traits.topics)}; the feed wants all of {_listed(spec.all_topics)}",
+        lambda card, spec: f"{_listed(card.traits.topics)}; the feed wants all of {_listed(spec.all_topics)}",
     ),
     Rule(
         "not-topics",
+        lambda spec: spec.not_topics,
         lambda card, spec: spec.not_topics.isdisjoint(card.traits.topics),
-        lambda card, spec: f"topics {_listed(card.traits.topics)}; the feed takes none of {_listed(spec.not_topics)}",
+        lambda card, spec: f"{_listed(card.traits.topics)}; the feed takes none of {_listed(spec.not_topics)}",
     ),
     Rule(
         "providers",
-        lambda card, spec: not spec.providers or card.traits.provider in spec.providers,
-        lambda card, spec: f"provider {card.traits.provider}; the feed takes {_listed(spec.providers)}",
+        lambda spec: spec.providers,
+        lambda card, spec: card.traits.provider in spec.providers,
+        lambda card, spec: f"{card.traits.provider}; the feed takes {_listed(spec.providers)}",
     ),
     Rule(
         "not-providers",
+        lambda spec: spec.not_providers,
         lambda card, spec: card.traits.provider not in spec.not_providers,
-        lambda card, spec: f"provider {card.traits.provider}; the feed takes none of {_listed(spec.not_providers)}",
+        lambda card, spec: f"{card.traits.provider}; the feed takes none of {_listed(spec.not_providers)}",
     ),
     Rule(
         "types",
-        lambda card, spec: not spec.types or card.traits.type in spec.types,
-        lambda card, spec: f"type {card.traits.type}; the feed takes {_listed(spec.types)}",
+        lambda spec: spec.types,
+        lambda card, spec: card.traits.type in spec.types,
+        lambda card, spec: f"{card.traits.type}; the feed takes {_listed(spec.types)}",
     ),
     Rule(
         "languages",
-        lambda card, spec: not spec.languages or card.traits.language in spec.languages,
-        lambda card, spec: f"language {card.traits.language}; the feed takes {_listed(spec.languages)}",
+        lambda spec: spec.languages,
+        lambda card, spec: card.traits.language in spec.languages,
+        lambda card, spec: f"{card.traits.language}; the feed takes {_listed(spec.languages)}",
     ),
     Rule(
         "title",
+        lambda spec: spec.title_contains,
         _has_words,
-        lambda card, spec: f"title {card.traits.title!r}; the feed wants one of {', '.join(map(repr, spec.title_contains))}",
+        lambda card, spec: f"{card.traits.title!r}; the feed wants one of {_listed(map(repr, spec.title_contains))}",
     ),
 )
 """What does not change with time, in the order in which `explain` shows it."""
 
 
+def asked(spec: Spec) -> list[Rule]:
+    """The filters that a feed asks for."""
+    return [rule for rule in FILTERS if rule.asks(spec)]
+
+
 def admits(spec: Spec, card: Card) -> bool:
     """Whether a feed takes a card, time and its other members left aside."""
-    return all(rule.passes(card, spec) for rule in FILTERS)
+    return all(rule.passes(card, spec) for rule in asked(spec))
 
 
 def enough(card: Card, spec: Spec) -> bool:

@@ -93,3 +93,13 @@ class Directory:
             if place.is_dir():
                 for left in place.glob(f".*{_TEMPORARY}"):
                     left.unlink(missing_ok=True)
+
+
+class Rehearsal(Directory):
+    """An output directory that is looked at but not written in."""
+
+    def _write(self, place: Path, data: bytes) -> Placed:
+        return Placed(len(data), 0, True)
+
+    def sweep(self, folders: Iterable[str]) -> None:
+        """Removes nothing."""

@@ -113,6 +113,11 @@ def open_database(folder: Path | None, patience: float = _PATIENCE_S) -> Databas
         return _replaced(path, error, patience)
 
 
+def open_copy(folder: Path) -> Database:
+    """A copy in memory of the database in a state directory, to try things out on; what is written there is lost."""
+    return Database(_in_memory(folder / FILE))
+
+
 def _connect(place: str, patience: float) -> sqlite3.Connection:
     return sqlite3.connect(place, timeout=patience, isolation_level=None, check_same_thread=False)
 

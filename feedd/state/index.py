@@ -77,6 +77,12 @@ class Index:
         """The files that hold an id, the one that keeps it first."""
         return [Row(*found) for found in self._execute(_ROW + "WHERE id = ? ORDER BY path", (id,))]
 
+    def path_of_name(self, name: str) -> str | None:
+        """The first file with that name in any folder."""
+        query = "SELECT path FROM file WHERE path = ?1 OR path LIKE '%/' || ?1 OR path LIKE '%/' || ?1 || '.%'"
+        found = self._execute(f"{query} ORDER BY path LIMIT 1", (name,)).fetchone()
+        return found[0] if found else None
+
     def of_story(self, story: int) -> list[Row]:
         """The files whose article leads to a story."""
         return [Row(*found) for found in self._execute(_ROW + "WHERE story = ?", (story,))]
@@ -148,12 +154,11 @@ class Index:
 
     def settle(self, id: str) -> None:
         """Of the files that hold an id, let the first by path keep it, and note that for the others."""
-        keeper, *others = self.holders(id) or [None]
-        if keeper and keeper.rival:
-            self._execute("UPDATE file SET rival = NULL WHERE key = ?", (keeper.key,))
-        for row in others:
-            if row and keeper and row.rival != keeper.path:
-                self._execute("UPDATE file SET rival = ? WHERE key = ?", (keeper.path, row.key))
+        holders = self.holders(id)
+        for row in holders:
+            rival = None if row is holders[0] else holders[0].path
+            if row.rival != rival:
+                self._execute("UPDATE file SET rival = ? WHERE key = ?", (rival, row.key))
 
     def settle_all(self) -> None:
         """The same for all ids at once."""
@@ -173,7 +178,10 @@ class Index:
     def card(self, id: str) -> Card | None:
         """The card of an article; None if no file holds it, or its author does not publish it."""
         found = self._execute(_CARD + " AND id = ?", (id,)).fetchone()
-        return Card(*found[:5], _decode_traits(found[5])) if found else None
+        if found is None:
+            return None
+        key, _, story, since, until, data = found
+        return Card(key, id, story, since, until, _decode_traits(data))
 
     def cards(self) -> Iterator[Card]:
         """Every card. Equal traits are one object: most articles share theirs with others."""

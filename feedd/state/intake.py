@@ -5,11 +5,9 @@ and stories that were touched. What comes and what stays goes in as it is read; 
 that the guard can keep all of it. Ids are carried over renames here. Does not read files and does not know feeds.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from feedd.config import Guard
-from feedd.content.source import UNSETTLED
 from feedd.desk import Desk, Record
 from feedd.errors import Problem
 from feedd.state.index import Index, Row

@@ -72,6 +72,10 @@ class Ledger:
         cursor = self._execute("UPDATE entry SET retracted = ? WHERE id = ? AND retracted IS NULL", (now, id))
         return cursor.rowcount > 0
 
+    def public(self) -> int:
+        """How many entries are public."""
+        return int(self._execute("SELECT count(*) FROM entry WHERE retracted IS NULL").fetchone()[0])
+
     def standing(self) -> list[str]:
         """The ids that were told and not withdrawn."""
         return [id for (id,) in self._execute("SELECT id FROM entry WHERE retracted IS NULL ORDER BY id")]

@@ -1,0 +1,74 @@
+"""Check: every problem of configuration, taxonomy and content, found without the state and without writing anything.
+
+In: a desk, which has read the configuration. Out: problems, each with file, line, field and remedy. The rules are those
+by which a run reads; what is added here needs all articles at once, or is no obstacle to a run but likely a mistake.
+"""
+
+import os
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from feedd.content.article import Article
+from feedd.content.text import key
+from feedd.desk import Desk, Record, decode_article, decode_problems
+from feedd.errors import Problem, SourceError
+from feedd.workers import Workers
+
+
+def check(desk: Desk) -> tuple[list[Problem], dict[str, int]]:
+    """All problems, those of settings first, then by file; and how many files are in each state."""
+    problems = [*desk.problems, *_places(desk)]
+    states: dict[str, int] = {}
+    try:
+        changes = desk.tree.scan({})
+    except SourceError as error:
+        return [*problems, error.problem], states
+    problems += changes.problems
+    with Workers(desk) as workers:
+        problems += _files(desk, workers.records(changes.added), states)
+    return problems, states
+
+
+def _files(desk: Desk, records: Iterable[Record | Problem | None], states: dict[str, int]) -> Iterator[Problem]:
+    keepers: dict[str, str] = {}
+    for record in records:
+        if isinstance(record, Problem):
+            yield record
+        elif record is not None:
+            states[record.state] = states.get(record.state, 0) + 1
+            yield from _file(desk, record, keepers)
+
+
+def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Problem]:
+    if record.problems:
+        yield from decode_problems(record.problems)
+    if record.id is None or record.article is None:
+        return
+    keeper = keepers.setdefault(record.id, record.path)
+    if keeper != record.path:
+        what = f"has the id {record.id} of {keeper}, which keeps it; this one is in no feed"
+        yield Problem("duplicate-id", what, "Rename one of the two files, or give it a `guid`.", record.path, field="guid")
+    yield from unknown_topics(desk, decode_article(record.article))
+
+
+def unknown_topics(desk: Desk, article: Article) -> Iterator[Problem]:
+    """The topics of an article that the taxonomy does not list, each with the nearest that it does; none without one."""
+    listed = desk.taxonomy.topics
+    for name in article.topics if listed else ():
+        if key(name) not in listed:
+            near = get_close_matches(key(name), listed, 1)
+            meant = f"Did you mean {listed[near[0]].name!r}? Else add" if near else "Add"
+            ignored = desk.config.taxonomy.unknown_topics == "ignore"
+            what = f"{name!r} is not in the taxonomy; it gets {'no feed' if ignored else 'a feed of its own'}"
+            remedy = f"{meant} it to the taxonomy."
+            yield Problem("unknown-topic", what, remedy, article.path, field="topics", severity="warning")
+
+
+def _places(desk: Desk) -> Iterator[Problem]:
+    """Directories in which feedd could not write."""
+    for field, place in (("output.path", desk.config.output.path), ("state.path", desk.config.state.path)):
+        nearest = next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            what = f"{nearest} is not a directory that this user can write in"
+            yield Problem("not-writable", what, "Mend its permissions, or name another.", str(place), field=field)

@@ -1,0 +1,250 @@
+"""Command line: the one place that brings real clock, disk and terminal together.
+
+In: arguments. Out: text for people on standard error, results on standard output, and an exit code: 0 fine, 1 done but
+with problems in the content or the output, 2 usage, 78 configuration. Does no work of its own.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from feedd import __version__
+from feedd.errors import ConfigError, FeeddError, Problem
+
+if TYPE_CHECKING:
+    from feedd.config import Config
+    from feedd.explain import Explanation
+    from feedd.pipeline import Pipeline, Progress, Report
+
+FINE, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 2, 78
+_SHOWN = 20  # problems that `build` lists; `check` lists all
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _configured(command: Command) -> Command:
+    """The option that every command has."""
+    place = click.Path(dir_okay=False, path_type=Path)
+    help_text = "The configuration file."
+    return click.option(
+        "--config", "-c", "file", type=place, default="feedd.toml", show_default=True, envvar="FEEDD_CONFIG", help=help_text
+    )(command)
+
+
+def _json(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="feedd")
+def main() -> None:
+    """Make RSS, Atom and JSON feeds out of a directory of articles.
+
+    Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong configuration.
+    """
+
+
+@main.command(epilog="Example: feedd build --config config/demo/feedd.toml")
+@_configured
+@_json
+@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
+@click.option("--approve", is_flag=True, help="Let any number of articles leave the feeds at once.")
+def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
+    """Bring all feeds up to date, once."""
+    started = time.monotonic()
+    config = _load(file)
+    pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
+    report = _run(pipeline, approve)
+    problems += [*report.problems, *pipeline.desk.problems, *pipeline.index.problems()]
+    if as_json:
+        _print_json({**_summary(report, pipeline), "problems": problems})
+    else:
+        _say_report(report, pipeline, dry_run, time.monotonic() - started)
+        _say_problems(problems, _SHOWN)
+    pipeline.close()
+    sys.exit(PROBLEMS if _serious(problems) else FINE)
+
+
+@main.command(epilog="Example: feedd check --json | jq '.problems[].file'")
+@_configured
+@_json
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+def check(file: Path, as_json: bool, strict: bool) -> None:
+    """Find every problem of the configuration, the taxonomy and the content; write nothing."""
+    from feedd.check import check as find_problems
+    from feedd.desk import Desk
+
+    problems, states = find_problems(Desk(_load(file)))
+    if as_json:
+        _print_json({"files": states, "problems": problems})
+    else:
+        _say_problems(problems, len(problems))
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
+        click.echo(f"files: {counts}; problems: {_counted(problems)}")
+    sys.exit(PROBLEMS if _serious(problems) or (strict and problems) else FINE)
+
+
+@main.command(epilog="Example: feedd explain 2024-05-31-a-story.md topics/ai")
+@_configured
+@_json
+@click.argument("article")
+@click.argument("feed", required=False)
+def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
+    """Say why ARTICLE is in FEED or not: each rule, in order.
+
+    ARTICLE is a path below the content directory, a file name or an id; FEED a name such as all, topics/ai or
+    providers/news.example. Without FEED, all that could hold it are explained.
+    """
+    from feedd.explain import explain as ask
+    from feedd.explain import find
+
+    pipeline, _ = _pipeline(_load(file), dry_run=True, progress=None)
+    _run(pipeline, approve=False)
+    path = find(pipeline.desk, article, pipeline)
+    if path is None:
+        _refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
+    try:
+        explanation = ask(pipeline, path, _now(), feed)
+    except KeyError:
+        names = ", ".join(pipeline.feed_names())
+        _refuse(f"no feed {feed!r}. There are: {names}")
+    _print_json(explanation) if as_json else _say_explanation(explanation)
+    pipeline.close()
+
+
+# The edges
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+def _load(file: Path) -> "Config":
+    from feedd.config import load
+
+    try:
+        return load(file)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"{_mark(problem)} {problem}", err=True)
+        sys.exit(CONFIGURATION)
+
+
+def _pipeline(config: "Config", dry_run: bool, progress: "Progress | None") -> "tuple[Pipeline, list[Problem]]":
+    from feedd.pipeline import Pipeline
+    from feedd.publish.directory import Directory, Rehearsal
+    from feedd.state.database import open_copy, open_database
+
+    database = open_copy(config.state.path) if dry_run else open_database(config.state.path)
+    directory = (Rehearsal if dry_run else Directory)(config.output.path)
+    return Pipeline(config, database, directory, progress or _quiet), list(database.problems)
+
+
+def _run(pipeline: "Pipeline", approve: bool) -> "Report":
+    try:
+        return pipeline.run(_now(), approved=approve)
+    except FeeddError as error:
+        click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
+        sys.exit(PROBLEMS)
+
+
+def _quiet(what: str, done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+def _progress() -> "Progress":
+    """Progress on one line of a terminal, ten times a second; none elsewhere."""
+    if not sys.stderr.isatty():
+        return _quiet
+    last = [0.0]
+
+    def show(what: str, done: int, total: int) -> None:
+        moment = time.monotonic()
+        if moment - last[0] > 0.1 or done == total:
+            last[0] = moment
+            click.echo(f"\r\x1b[K{what} {done}/{total}" if done < total else "\r\x1b[K", err=True, nl=False)
+
+    return show
+
+
+# What is said
+
+
+def _summary(report: "Report", pipeline: "Pipeline") -> dict[str, Any]:
+    return {
+        "read": report.read,
+        "files": pipeline.index.states(),
+        "public": pipeline.ledger.public(),
+        "feeds": len(pipeline.feed_names()),
+        "written": report.written,
+        "unchanged": report.unchanged,
+        "withheld": report.withheld,
+        "due": report.due,
+    }
+
+
+def _say_report(report: "Report", pipeline: "Pipeline", dry_run: bool, seconds: float) -> None:
+    if dry_run:
+        for path in report.written:
+            click.echo(f"would write {path}")
+    summary = _summary(report, pipeline)
+    click.echo(
+        f"{'rehearsed' if dry_run else 'built'}: {summary['read']} files read, {summary['public']} articles public in"
+        f" {summary['feeds']} feeds, {len(report.written)} documents {'to write' if dry_run else 'written'},"
+        f" {seconds:.2f} s"
+    )
+
+
+def _say_problems(problems: Sequence[Problem], most: int) -> None:
+    """The problems by kind, the most frequent kind last so that it is read first."""
+    kinds = Counter(problem.kind for problem in problems)
+    ordered = sorted(problems, key=lambda problem: (problem.severity != "error", kinds[problem.kind], problem.kind))
+    for problem in ordered[:most]:
+        click.echo(f"{_mark(problem)} {problem} [{problem.kind}]", err=True)
+    if len(problems) > most:
+        click.echo(f"… and {len(problems) - most} more: `feedd check` shows all", err=True)
+
+
+def _mark(problem: Problem) -> str:
+    colour = "red" if problem.severity == "error" else "yellow"
+    return click.style(f"{problem.severity}:", fg=colour)
+
+
+def _counted(problems: Sequence[Problem]) -> str:
+    kinds = Counter(problem.kind for problem in problems)
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) or "none"
+
+
+def _serious(problems: Sequence[Problem]) -> bool:
+    return any(problem.severity == "error" for problem in problems)
+
+
+def _say_explanation(explanation: "Explanation") -> None:
+    click.echo(f"{explanation.path}  {explanation.id}")
+    for verdict in explanation.article:
+        _say_verdict(verdict)
+    for name in explanation.feeds:
+        click.echo(f"{name}: {'in' if explanation.shown_in(name) else 'not in'}")
+        for verdict in explanation.feeds[name]:
+            _say_verdict(verdict)
+
+
+def _say_verdict(verdict: Any) -> None:
+    mark = click.style("yes", fg="green") if verdict.passes else click.style("no ", fg="red")
+    click.echo(f"  {mark}  {verdict.rule}: {verdict.says}")
+
+
+def _print_json(value: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value)))
+
+
+def _refuse(what: str) -> NoReturn:
+    click.echo(f"feedd: {what}", err=True)
+    sys.exit(USAGE)

@@ -1,0 +1,139 @@
+"""Testing: what a test of feedd, or of something built on it, needs instead of patches.
+
+In: a temporary directory. Out: a small site in it whose clock stands still until it is told otherwise, and an output
+directory that fails on request. Real files, the real pipeline, the real formats.
+"""
+
+import errno
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import feedd.config
+from feedd.config import Config
+from feedd.pipeline import Pipeline, Report
+from feedd.publish.directory import Directory, Placed
+from feedd.state.database import open_database
+
+NOON = int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp())
+"""The moment at which a `Site` stands at first: 2024-06-01T12:00:00Z."""
+
+SETTINGS = """\
+[site]
+title = "Example News"
+url = "https://news.example/"
+feeds_url = "https://news.example/feeds/"
+"""
+
+
+def article(title: str = "A story", **front: Any) -> str:
+    """The text of a whole, published article. Keyword arguments set or (None) remove front matter; `body` is the body.
+
+    Values are written as they would be typed: True as `true`, lists and mappings nested, text in double quotes.
+    """
+    body = front.pop("body", "")
+    slug = "-".join(title.lower().split()) or "untitled"
+    fields = {
+        "title": title,
+        "excerpt": f"What {title} says.",
+        "publishedDateTime": "2024-05-01T08:00:00Z",
+        "webUrl": f"https://source.example/{slug}",
+        "published": True,
+        "provider": {"name": "Source", "domain": "source.example"},
+        "topics": ["AI"],
+        **front,
+    }
+    lines = [line for name, value in fields.items() if value is not None for line in _yaml(name, value)]
+    return "\n".join(["---", *lines, "---", body, ""])
+
+
+def _yaml(name: str, value: Any, indent: str = "") -> Iterable[str]:
+    if isinstance(value, dict):
+        yield f"{indent}{name}:"
+        for key, inner in value.items():
+            yield from _yaml(key, inner, indent + "  ")
+    elif isinstance(value, list):
+        yield f"{indent}{name}:"
+        for item in value:
+            if isinstance(item, dict):
+                inner_lines = [line for key, inner in item.items() for line in _yaml(key, inner, indent + "    ")]
+                yield f"{indent}  - {inner_lines[0].lstrip()}"
+                yield from inner_lines[1:]
+            else:
+                yield f"{indent}  - {_scalar(item)}"
+    else:
+        yield f"{indent}{name}: {_scalar(value)}"
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    return str(value)
+
+
+class Site:
+    """A site in a directory: `content/`, `feeds/`, `state/`, a configuration, and a clock that stands at `now`.
+
+    `settings` is TOML that follows `[site]`. Each `build` is a process of its own; use `pipeline` for runs in one.
+    """
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        self.folder, self.now = folder, NOON
+        self.content, self.feeds, self.state = folder / "content", folder / "feeds", folder / "state"
+        self.content.mkdir(parents=True, exist_ok=True)
+        self.configure(settings)
+
+    def configure(self, settings: str) -> None:
+        """Write another configuration."""
+        self.file = self.folder / "feedd.toml"
+        self.file.write_text(SETTINGS + settings, encoding="utf-8")
+
+    @property
+    def config(self) -> Config:
+        """The configuration as it is now. Raises ConfigError."""
+        return feedd.config.load(self.file)
+
+    def write(self, path: str, text: str | bytes) -> Path:
+        """Write a content file."""
+        place = self.content / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(text.encode() if isinstance(text, str) else text)
+        return place
+
+    def story(self, path: str, title: str = "", **front: Any) -> Path:
+        """Write an article, see `article`; its title is made from its path unless given."""
+        return self.write(path, article(title or path.rpartition("/")[2].removesuffix(".md"), **front))
+
+    def pipeline(self, directory: Directory | None = None) -> Pipeline:
+        """A pipeline for several runs in one process; close it."""
+        config = self.config
+        return Pipeline(config, open_database(config.state.path), directory or Directory(config.output.path))
+
+    def build(self, approved: bool = False) -> Report:
+        """One run at the moment `now`, as by a new process."""
+        pipeline = self.pipeline()
+        try:
+            return pipeline.run(self.now, approved=approved)
+        finally:
+            pipeline.close()
+
+    def documents(self) -> dict[str, bytes]:
+        """Every file below the output directory, by path."""
+        files = (path for path in self.feeds.rglob("*") if path.is_file())
+        return {path.relative_to(self.feeds).as_posix(): path.read_bytes() for path in files}
+
+
+class FailingDirectory(Directory):
+    """An output directory whose disk is full for the paths in `full`."""
+
+    def __init__(self, root: Path, full: Iterable[str] = ()) -> None:
+        super().__init__(root)
+        self.full = set(full)
+
+    def _write(self, place: Path, data: bytes) -> Placed:
+        if place.relative_to(self.root).as_posix() in self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super()._write(place, data)
