@@ -48,7 +48,9 @@ def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Probl
     keeper = keepers.setdefault(record.id, record.path)
     if keeper != record.path:
         what = f"has the id {record.id} of {keeper}, which keeps it; this one is in no feed"
-        yield Problem("duplicate-id", what, "Rename one of the two files, or give it a `guid`.", record.path, field="guid")
+        yield Problem(
+            "duplicate-id", what, "Rename one of the two files, or give it a `guid`.", record.path, field="guid"
+        )
     yield from unknown_topics(desk, decode_article(record.article))
 
 

@@ -32,7 +32,14 @@ def _configured(command: Command) -> Command:
     place = click.Path(dir_okay=False, path_type=Path)
     help_text = "The configuration file."
     return click.option(
-        "--config", "-c", "file", type=place, default="feedd.toml", show_default=True, envvar="FEEDD_CONFIG", help=help_text
+        "--config",
+        "-c",
+        "file",
+        type=place,
+        default="feedd.toml",
+        show_default=True,
+        envvar="FEEDD_CONFIG",
+        help=help_text,
     )(command)
 
 

@@ -103,9 +103,7 @@ def _not_twice(value: tuple[str, ...], base: Path) -> tuple[str, ...]:
 
 def _unreserved(value: str, base: Path) -> str:
     if value in RESERVED:
-        raise _Wrong(
-            f"is {_shown(value)}, a name that feedd itself uses", f"Choose a name other than {_RESERVED}."
-        )
+        raise _Wrong(f"is {_shown(value)}, a name that feedd itself uses", f"Choose a name other than {_RESERVED}.")
     return value
 
 
@@ -155,9 +153,7 @@ def _base_url(value: str, base: Path) -> str:
     """A URL that others are made from by adding to it: it ends in a slash."""
     parts = _split(value)
     if "?" in value or "#" in value:
-        raise _Wrong(
-            f"is {_shown(value)}, but other URLs start with it", "Leave out what is after the ? or #."
-        )
+        raise _Wrong(f"is {_shown(value)}, but other URLs start with it", "Leave out what is after the ? or #.")
     return value if parts.path.endswith("/") else value + "/"
 
 
@@ -210,9 +206,7 @@ def _page_template(value: str, base: Path) -> str:
 
 def _authority_form(value: str, base: Path) -> str:
     """The authority of a tag URI (RFC 4151): a domain or an e-mail address, or nothing."""
-    if value and not re.fullmatch(
-        r"([\w.-]+@)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value, re.ASCII | re.IGNORECASE
-    ):
+    if value and not re.fullmatch(r"([\w.-]+@)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value, re.ASCII | re.IGNORECASE):
         raise _Wrong(f"is {_shown(value)}")
     return value
 
@@ -285,9 +279,7 @@ Location = Annotated[
     Meta(extra_json_schema={"type": "string"}),
     Form("a path in quotes", _absolute, Annotated[str, Meta(min_length=1)]),
 ]
-Folder = Annotated[
-    str, Meta(min_length=1), Form("the path of a folder below content.path, in quotes", _below)
-]
+Folder = Annotated[str, Meta(min_length=1), Form("the path of a folder below content.path, in quotes", _below)]
 Pattern = Annotated[str, Meta(min_length=1), Form('a pattern in quotes, such as "news/**/*.md"', _pattern)]
 Domain = Annotated[str, Form('a domain, such as "example.org"', _domain)]
 Duration = Annotated[
@@ -318,13 +310,9 @@ class Site:
 
     title: Annotated[Text, Meta(description="The site's title.")]
     url: Annotated[BaseUrl, Meta(description="The site's home page; made to end in a slash.")]
-    feeds_url: Annotated[
-        BaseUrl, Meta(description="The URL at which output.path is served; made to end in a slash.")
-    ]
+    feeds_url: Annotated[BaseUrl, Meta(description="The URL at which output.path is served; made to end in a slash.")]
     description: Annotated[str, Meta(description="What the site is about, in a sentence.")] = ""
-    language: Annotated[
-        Language, Meta(description="The language of articles that do not say theirs (BCP 47).")
-    ] = "en"
+    language: Annotated[Language, Meta(description="The language of articles that do not say theirs (BCP 47).")] = "en"
     id_authority: Annotated[
         str,
         Form('a domain or an e-mail address of yours, such as "example.org"', _authority_form),
@@ -396,9 +384,7 @@ class Collection:
     name: Annotated[Slug, Meta(description="The collection's name, as articles have it in category.")]
     folders: Annotated[
         tuple[Folder, ...],
-        Meta(
-            description="Folders below content.path; their articles belong to it unless they have a category."
-        ),
+        Meta(description="Folders below content.path; their articles belong to it unless they have a category."),
     ] = ()
     published_default: Annotated[
         bool, Meta(description="Whether an article without the key published is published.")
@@ -456,9 +442,9 @@ class Taxonomy:
 class Output:
     """`[output]`: where the feeds go, and the automatic ones among them."""
 
-    path: Annotated[
-        Location, Meta(description="The directory that feedd writes and a web server serves.")
-    ] = Path("feeds")
+    path: Annotated[Location, Meta(description="The directory that feedd writes and a web server serves.")] = Path(
+        "feeds"
+    )
     formats: Annotated[
         tuple[Format, ...],
         Form('a list with at least one item, each "atom", "rss" or "json"', _not_twice),
@@ -475,9 +461,7 @@ class Output:
     topics: Annotated[bool, Meta(description="Whether there is a feed for each topic.")] = True
     providers: Annotated[bool, Meta(description="Whether there is a feed for each provider.")] = True
     all_title: Annotated[Title, Meta(description="The title of the feed of all articles; {site}.")] = "{site}"
-    topic_title: Annotated[Title, Meta(description="The title of a topic's feed; {site}, {name}.")] = (
-        "{site}: {name}"
-    )
+    topic_title: Annotated[Title, Meta(description="The title of a topic's feed; {site}, {name}.")] = "{site}: {name}"
     provider_title: Annotated[Title, Meta(description="The title of a provider's feed; {site}, {name}.")] = (
         "{site}: {name}"
     )
@@ -513,9 +497,7 @@ class FeedConfig:
     name: Annotated[FeedName, Meta(description="The feed's name, which is its file name without suffix.")]
     title: Annotated[str, Meta(description="The feed's title; empty: its name.")] = ""
     description: Annotated[str, Meta(description="What the feed is about, in a sentence.")] = ""
-    topics: Annotated[
-        tuple[Text, ...], Meta(description="Topics, of which an article has at least one.")
-    ] = ()
+    topics: Annotated[tuple[Text, ...], Meta(description="Topics, of which an article has at least one.")] = ()
     all_topics: Annotated[tuple[Text, ...], Meta(description="Topics, all of which an article has.")] = ()
     not_topics: Annotated[tuple[Text, ...], Meta(description="Topics, none of which an article has.")] = ()
     providers: Annotated[
@@ -524,9 +506,7 @@ class FeedConfig:
     not_providers: Annotated[
         tuple[Text, ...], Meta(description="Domains or names of providers, none of which is the article's.")
     ] = ()
-    collections: Annotated[
-        tuple[Text, ...], Meta(description="Collections, one of which is the article's.")
-    ] = ()
+    collections: Annotated[tuple[Text, ...], Meta(description="Collections, one of which is the article's.")] = ()
     types: Annotated[
         tuple[Text, ...], Meta(description="Types such as article or video, one of which is the article's.")
     ] = ()
@@ -535,31 +515,21 @@ class FeedConfig:
     ] = ()
     title_contains: Annotated[
         tuple[Phrase, ...],
-        Meta(
-            description="Texts, at least one of which is in the title; small and capital letters are alike."
-        ),
+        Meta(description="Texts, at least one of which is in the title; small and capital letters are alike."),
     ] = ()
     min_quality: Annotated[
         Count | None, Meta(description="The least quality of an article; absent: any, also unranked ones.")
     ] = None
     min_heat: Annotated[
         Count | None,
-        Meta(
-            description="The least heat that lets an article in, for good; absent: any, also unranked ones."
-        ),
+        Meta(description="The least heat that lets an article in, for good; absent: any, also unranked ones."),
     ] = None
     max_age: Annotated[
         Duration,
-        Meta(
-            description="How long after publication an article stays (in Config: seconds); empty: for ever."
-        ),
+        Meta(description="How long after publication an article stays (in Config: seconds); empty: for ever."),
     ] = None
-    limit: Annotated[
-        int, Meta(ge=0, le=1000, description="The most entries in the feed; 0: as output.limit.")
-    ] = 0
-    order: Annotated[Order, Meta(description="Which entries come first and, beyond the limit, stay.")] = (
-        "newest"
-    )
+    limit: Annotated[int, Meta(ge=0, le=1000, description="The most entries in the feed; 0: as output.limit.")] = 0
+    order: Annotated[Order, Meta(description="Which entries come first and, beyond the limit, stay.")] = "newest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -572,17 +542,15 @@ class Config:
 
     site: Annotated[Site, Meta(description="The site that the feeds are about.")]
     content: Annotated[Content, Meta(description="Where the articles are and how they are read.")] = Content()
-    collections: Annotated[
-        tuple[Collection, ...], Meta(description="Sets of articles with common defaults.")
-    ] = field(default=(), metadata={"key": "collection"})
+    collections: Annotated[tuple[Collection, ...], Meta(description="Sets of articles with common defaults.")] = field(
+        default=(), metadata={"key": "collection"}
+    )
     taxonomy: Annotated[Taxonomy, Meta(description="What is known about topics and providers.")] = Taxonomy()
     output: Annotated[
         Output, Meta(description="Where the feeds go, and which are made for each topic and provider.")
     ] = Output()
     state: Annotated[State, Meta(description="What feedd remembers.")] = State()
-    guard: Annotated[Guard, Meta(description="How much may be withdrawn in one run without approval.")] = (
-        Guard()
-    )
+    guard: Annotated[Guard, Meta(description="How much may be withdrawn in one run without approval.")] = Guard()
     feeds: Annotated[
         tuple[FeedConfig, ...],
         Meta(description="Feeds beside those of all articles, topics and providers."),
@@ -604,9 +572,7 @@ def _digest(*tables: Any) -> str:
     from hashlib import blake2b
     from json import dumps
 
-    values = [
-        [asdict(item) for item in (table if isinstance(table, tuple) else (table,))] for table in tables
-    ]
+    values = [[asdict(item) for item in (table if isinstance(table, tuple) else (table,))] for table in tables]
     return blake2b(dumps(values, default=str).encode(), digest_size=16).hexdigest()
 
 
@@ -739,9 +705,7 @@ class _Reader:
             self.findings.append(_Finding("missing-key", (*where, key), "is missing", remedy))
             return _BAD
         default = item.default
-        return self.keep(
-            (*where, key), _absolute(default, self.base) if isinstance(default, Path) else default
-        )
+        return self.keep((*where, key), _absolute(default, self.base) if isinstance(default, Path) else default)
 
     def value(self, kind: Any, raw: Any, where: Where) -> Any:
         """The value of one key or of one item of a list, or `_BAD`."""
@@ -948,8 +912,7 @@ def _derived(config: Config) -> Config:
     """The configuration with what one key derives from another."""
     site = replace(config.site, id_authority=config.site.id_authority or _authority(config.site.url))
     feeds = (
-        replace(feed, title=feed.title or feed.name, limit=feed.limit or config.output.limit)
-        for feed in config.feeds
+        replace(feed, title=feed.title or feed.name, limit=feed.limit or config.output.limit) for feed in config.feeds
     )
     return replace(config, site=site, feeds=tuple(feeds))
 
@@ -1064,8 +1027,7 @@ def parse(text: str, file: str, base: Path) -> Config:
 def _problems(findings: Iterable[_Finding], file: str, text: str) -> tuple[Problem, ...]:
     lines = _lines(text)
     found = [
-        Problem(kind, what, remedy, file, _line(where, lines), _dotted(where))
-        for kind, where, what, remedy in findings
+        Problem(kind, what, remedy, file, _line(where, lines), _dotted(where)) for kind, where, what, remedy in findings
     ]
     return tuple(sorted(found, key=lambda problem: problem.line or 0))
 
@@ -1097,9 +1059,7 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise _unreadable(
-            path, "does not exist", "Name another file with --config, or write this one."
-        ) from None
+        raise _unreadable(path, "does not exist", "Name another file with --config, or write this one.") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "Name a regular file that feedd's user may read."

@@ -62,7 +62,9 @@ def _near(pipeline: Pipeline, card: Card | None) -> list[str]:
 def _standing(pipeline: Pipeline, row: Row | None, path: str, now: int) -> Iterator[Verdict]:
     desk = pipeline.desk
     wanted = desk.tree.wanted(path)
-    yield Verdict("content", wanted, "matches content.include" if wanted else "not matched by content.include, or excluded")
+    yield Verdict(
+        "content", wanted, "matches content.include" if wanted else "not matched by content.include, or excluded"
+    )
     found = desk.tree.read(path, desk.rules.max_bytes) if wanted else None
     if found is None:
         yield Verdict("file", False, "there is no such file")
@@ -86,7 +88,9 @@ def _as_read(reading: Reading, row: Row | None) -> Iterator[Verdict]:
         yield Verdict("front-matter", True, "reads well")
     else:
         kept = bool(row and row.id)
-        wrong = "; ".join(f"{p.field}: {p.what}" if p.field else p.what for p in reading.problems) or "the file is empty"
+        wrong = (
+            "; ".join(f"{p.field}: {p.what}" if p.field else p.what for p in reading.problems) or "the file is empty"
+        )
         yield Verdict("front-matter", kept, f"{wrong}; {'its last good version stays' if kept else 'never read well'}")
 
 
@@ -114,7 +118,9 @@ def _membership(pipeline: Pipeline, spec: Spec, card: Card, now: int) -> Iterato
     if spec.sticky:
         yield _sticky(pipeline, spec, card)
     if (until := leaves(card, spec)) is not None:
-        yield Verdict("age", now < until, f"{'in the window until' if now < until else 'too old since'} {readable(until)}")
+        yield Verdict(
+            "age", now < until, f"{'in the window until' if now < until else 'too old since'} {readable(until)}"
+        )
     twin = earlier_twin(card, spec, now, pipeline.catalogue.twins)
     yield Verdict("same-story", twin is None, f"{twin.id} tells the same story and came first" if twin else "told once")
     yield _limit(pipeline, spec, card, now)

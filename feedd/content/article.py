@@ -106,7 +106,9 @@ class Rules:
         """The collection of a file: its category, else the one whose folder it lies in, else `articles`."""
         if category:
             return category
-        return next((name for folder, name in self.folders if folder == "." or path.startswith(f"{folder}/")), "articles")
+        return next(
+            (name for folder, name in self.folders if folder == "." or path.startswith(f"{folder}/")), "articles"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +322,9 @@ def _instant(raw: Any, name: str, notes: _Notes) -> int:
 
 def _number(raw: Any, name: str, notes: _Notes) -> int:
     try:
-        value = int(float(raw)) if isinstance(raw, str) and len(raw) < 20 and not raw.strip("+-").isdigit() else int(raw)
+        value = (
+            int(float(raw)) if isinstance(raw, str) and len(raw) < 20 and not raw.strip("+-").isdigit() else int(raw)
+        )
     except (ValueError, TypeError, OverflowError):
         value = 1 << 63
     if not -(1 << 53) < value < 1 << 53:

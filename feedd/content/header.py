@@ -30,7 +30,9 @@ _MAX_MERGED_ALIASES = 10
 
 _FENCE = re.compile(r"---[ \t]*(?:\n|$)")
 _CLOSING = re.compile(r"^---[ \t]*$", re.MULTILINE)
-_TOP_KEY = re.compile(r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*?))[ \t]*:(?=\s|$)""", re.MULTILINE)
+_TOP_KEY = re.compile(
+    r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*?))[ \t]*:(?=\s|$)""", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)

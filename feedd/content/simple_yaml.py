@@ -31,9 +31,7 @@ class Flag(str):
 # Control characters, and those that YAML 1.1 takes for line ends or refuses.
 _BAD = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff"
 # Only the escapes that JSON has too, and no halves of characters.
-_DOUBLE = (
-    rf'"(?:[^"\\\n{_BAD}]++|\\(?:["\\/nrt]|u(?:[0-9a-cA-CefEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{{2}}))*+"'
-)
+_DOUBLE = rf'"(?:[^"\\\n{_BAD}]++|\\(?:["\\/nrt]|u(?:[0-9a-cA-CefEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{{2}}))*+"'
 _SINGLE = rf"'(?:[^'\n{_BAD}]++|'')*+'"
 # Begins with what means nothing else in YAML; no `: ` and no ` #` inside, no space at the end.
 _PLAIN = (

@@ -179,9 +179,7 @@ def _with_parent(topic: Topic, named: dict[str, Topic], items: list[TopicItem], 
     return Topic(topic.name, topic.term, topic.slug, lies_at, topic.aliases)
 
 
-def _organizations(
-    items: Iterable[OrganizationItem], base: str, problems: list[Problem]
-) -> dict[str, Organization]:
+def _organizations(items: Iterable[OrganizationItem], base: str, problems: list[Problem]) -> dict[str, Organization]:
     named: dict[str, Organization] = {}
     for item in items:
         icon, logo = icon_and_logo(item.pictures, base)

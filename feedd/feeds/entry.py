@@ -116,4 +116,3 @@ class Document:
     def digest(self) -> bytes:
         """16 bytes that differ where the data differ."""
         return blake2b(self.data, digest_size=16).digest()
-

@@ -64,9 +64,7 @@ def _categories(article: Article, taxonomy: Taxonomy, config: Config) -> tuple[C
     scheme = f"{config.site.feeds_url}topics/"
     topics = {topic.slug: topic for topic in map(taxonomy.topic, article.topics)}
     ignore = config.taxonomy.unknown_topics == "ignore"
-    return tuple(
-        Category(topic.term, topic.name, scheme) for topic in topics.values() if topic.known or not ignore
-    )
+    return tuple(Category(topic.term, topic.name, scheme) for topic in topics.values() if topic.known or not ignore)
 
 
 def _image(picture: Picture | None, base: str) -> Image | None:

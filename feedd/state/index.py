@@ -194,9 +194,7 @@ class Index:
 
     def look(self, key: int) -> tuple[bytes, tuple[Link, ...], int | None]:
         """The look of an article's entry, its related links, and its `updatedDateTime`."""
-        look, links, modified = self._execute(
-            "SELECT look, links, modified FROM file WHERE key = ?", (key,)
-        ).fetchone()
+        look, links, modified = self._execute("SELECT look, links, modified FROM file WHERE key = ?", (key,)).fetchone()
         return look, decode_links(links) if links else (), modified
 
     def data(self, key: int) -> bytes:
