@@ -29,7 +29,7 @@ _MAX_DASHES = 10000
 _MAX_MERGED_ALIASES = 10
 
 _FENCE = re.compile(r"---[ \t]*(?:\n|$)")
-_CLOSING = re.compile(r"^---[ \t]*$", re.MULTILINE)
+_CLOSING = re.compile(r"\n---[ \t]*(?=\n|\Z)")
 _TOP_KEY = re.compile(
     r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*?))[ \t]*:(?=\s|$)""", re.MULTILINE
 )
@@ -66,11 +66,13 @@ def read(data: bytes) -> Header | None:
     Raises BrokenArticle, with the line in the file and the remedy, where the text is not UTF-8, the closing fence is
     missing, or what stands between the fences is too large, no YAML, or no mapping.
     """
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        _broken("not-utf8", "is UTF-16 text", "Save it as UTF-8.")
-    if not data.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"---"):
-        return None
-    text = _decoded(data).lstrip()
+    if not data.startswith(b"---"):
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            _broken("not-utf8", "is UTF-16 text", "Save it as UTF-8.")
+        data = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+        if not data.startswith(b"---"):
+            return None
+    text = _decoded(data)
     if not _FENCE.match(text):
         return None
     handler = _Handler()
@@ -81,10 +83,11 @@ def read(data: bytes) -> Header | None:
 
 def _decoded(data: bytes) -> str:
     try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+        text = data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         _broken("not-utf8", f"is not UTF-8 (byte {error.start})", "Save it as UTF-8.", line)
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 class _Handler(YAMLHandler):
@@ -94,11 +97,11 @@ class _Handler(YAMLHandler):
     simple = False
 
     def split(self, text: str) -> tuple[str, str]:
-        opening = text.index("\n") + 1 if "\n" in text else len(text)
-        closing = _CLOSING.search(text, opening)
+        opening = text.find("\n") + 1 or len(text)
+        closing = _CLOSING.search(text, opening - 1)
         if closing is None:
             _broken("no-closing-fence", "front matter has no closing fence", "End it with a line of three dashes.", 1)
-        self.header = text[opening : closing.start()]
+        self.header = text[opening : closing.start() + 1]
         return self.header, text[closing.end() :]
 
     def load(self, fm: str, **kwargs: object) -> Mapping:

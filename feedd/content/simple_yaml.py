@@ -41,8 +41,9 @@ _PLAIN = (
 )
 _VALUE = rf"{_DOUBLE}|{_SINGLE}|{_PLAIN}"
 _KEY = r"(?!(?i:null):)[A-Za-z_][A-Za-z0-9_]{0,60}+"
+# What leads (indent, dash), the key, the value; else nothing but a comment; else what no simple line is.
 _LINE = re.compile(
-    rf"^( *+)(?:(- )?({_KEY}):(?: ++({_VALUE}))?|- ({_VALUE})|(?:\#[^\n{_BAD}]*+)?)\n|([^\n]*\n?)", re.MULTILINE
+    rf"^( *+(?:- )?)(?:({_KEY}):(?: ++|(?=\n)))?({_VALUE})?\n|^ *+\#[^\n{_BAD}]*+\n|([^\n]+\n?|\n)", re.MULTILINE
 )
 
 _BOOLEANS = {
@@ -59,47 +60,48 @@ def load(text: str) -> Mapping | None:
     `text` ends in a line end. Scalars are text, `Flag` or None; lists and mappings nest as they are indented.
     """
     root: Mapping = {}
-    blocks: list[tuple[int, Any]] = [(0, root)]
+    blocks: list[tuple[int, bool, Any]] = [(0, False, root)]
     hole, keys = "", 0
-    for indent, dash, key, value, item, other in _LINE.findall(text):
-        if not key and not item:
-            if other:
+    for lead, key, value, other in _LINE.findall(text):
+        if not (key or value):
+            if other or "-" in lead:
                 return None
             continue
-        column = len(indent)
-        listed = bool(dash or item)
-        if hole and (column > blocks[-1][0] or (listed and column == blocks[-1][0])):
-            block: Any = [] if listed else {}
-            blocks[-1][1][hole] = block
-            blocks.append((column, block))
-        elif not _close(blocks, column, listed):
-            return None
-        hole = ""
-        if item:
-            blocks[-1][1].append(_scalar(item))
+        listed = lead.endswith("-", 0, -1)
+        column = len(lead) - 2 if listed else len(lead)
+        left, listing, block = blocks[-1]
+        if hole and (column > left or (listed and column == left)):
+            block[hole] = inner = [] if listed else {}
+            block = inner
+            blocks.append((column, listed, block))
+        elif column != left or listed is not listing:
+            block = _closed(blocks, column, listed)
+            if block is None:
+                return None
+        if not key:
+            if not listed:
+                return None
+            block.append(_scalar(value))
+            hole = ""
             continue
-        if dash:
-            inner: Mapping = {}
-            blocks[-1][1].append(inner)
-            blocks.append((column + 2, inner))
+        if listed:
+            block.append(block := {})
+            blocks.append((column + 2, False, block))
         elif column == 0:
             keys += 1
-        blocks[-1][1][key] = _scalar(value) if value else None
-        if not value:
-            hole = key
+        block[key] = _scalar(value) if value else None
+        hole = "" if value else key
     return root if root and keys == len(root) else None
 
 
-def _close(blocks: list[tuple[int, Any]], column: int, listed: bool) -> bool:
-    """Close the blocks that end before a line; False if the line then belongs to none."""
-    while blocks:
-        left, block = blocks[-1]
-        if left < column:
-            return False
-        if left == column and isinstance(block, list) is listed:
-            return True
+def _closed(blocks: list[tuple[int, bool, Any]], column: int, listed: bool) -> Any:
+    """The block that a line belongs to, those that end before it closed; None if it belongs to none."""
+    while blocks and blocks[-1][0] >= column:
+        left, listing, block = blocks[-1]
+        if left == column and listing is listed:
+            return block
         blocks.pop()
-    return False
+    return None
 
 
 def _scalar(value: str) -> str | None:
@@ -109,4 +111,4 @@ def _scalar(value: str) -> str | None:
         return text
     if first == "'":
         return value[1:-1].replace("''", "'")
-    return _WORDS[value] if value in _WORDS else value
+    return _WORDS.get(value, value)
