@@ -1,13 +1,14 @@
 """Command line: the one place that brings real clock, disk and terminal together.
 
 In: arguments. Out: text for people on standard error, results on standard output, and an exit code: 0 fine, 1 done but
-with problems in the content or the output, 2 usage, 78 configuration. Does no work of its own.
+with problems in the content or the output, 2 usage, 78 configuration, 130 interrupted. Does no work of its own.
 """
 
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from feedd.explain import Explanation
     from feedd.pipeline import Pipeline, Progress, Report
 
-FINE, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 2, 78
+FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED = 0, 1, 2, 78, 130
 _SHOWN = 20  # problems that `build` lists; `check` lists all
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,7 +48,18 @@ def _json(command: Command) -> Command:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")(command)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Ctrl-C has an exit code of its own: click's is 1, which here means done with problems."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nfeedd: interrupted; every document is whole, and the next build does the rest", err=True)
+            sys.exit(INTERRUPTED)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="feedd")
 def main() -> None:
     """Make RSS, Atom and JSON feeds out of a directory of articles.
@@ -66,14 +78,14 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
     started = time.monotonic()
     config = _load(file)
     pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
-    report = _run(pipeline, approve)
-    problems += [*report.problems, *pipeline.desk.problems, *pipeline.index.problems()]
-    if as_json:
-        _print_json({**_summary(report, pipeline), "problems": problems})
-    else:
-        _say_report(report, pipeline, dry_run, time.monotonic() - started)
-        _say_problems(problems, _SHOWN)
-    pipeline.close()
+    with closing(pipeline):
+        report = _run(pipeline, approve)
+        problems += [*report.problems, *pipeline.desk.problems, *pipeline.index.problems()]
+        if as_json:
+            _print_json({**_summary(report, pipeline), "problems": problems})
+        else:
+            _say_report(report, pipeline, dry_run, time.monotonic() - started)
+            _say_problems(problems, _SHOWN)
     sys.exit(PROBLEMS if _serious(problems) else FINE)
 
 
@@ -82,7 +94,7 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
 @_json
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 def check(file: Path, as_json: bool, strict: bool) -> None:
-    """Find every problem of the configuration, the taxonomy and the content; write nothing."""
+    """Find every problem, in settings and content; write nothing."""
     from feedd.check import check as find_problems
     from feedd.desk import Desk
 
@@ -111,17 +123,18 @@ def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
     from feedd.explain import find
 
     pipeline, _ = _pipeline(_load(file), dry_run=True, progress=None)
-    _run(pipeline, approve=False)
-    path = find(pipeline.desk, article, pipeline)
-    if path is None:
-        _refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
-    try:
-        explanation = ask(pipeline, path, _now(), feed)
-    except KeyError:
-        names = ", ".join(pipeline.feed_names())
-        _refuse(f"no feed {feed!r}. There are: {names}")
+    with closing(pipeline):
+        now = _run(pipeline, approve=False).now
+        try:
+            path = find(pipeline.desk, article, pipeline)
+            if path is None:
+                _refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
+            explanation = ask(pipeline, path, now, feed)
+        except KeyError:
+            _refuse(f"no feed {feed!r}. There are: {', '.join(pipeline.feed_names())}")
+        except OSError as error:
+            _refuse(f"cannot read {article!r}: {error.strerror}. Name a file that feedd's user may read.")
     _print_json(explanation) if as_json else _say_explanation(explanation)
-    pipeline.close()
 
 
 # The edges
@@ -201,10 +214,14 @@ def _say_report(report: "Report", pipeline: "Pipeline", dry_run: bool, seconds: 
             click.echo(f"would write {path}")
     summary = _summary(report, pipeline)
     click.echo(
-        f"{'rehearsed' if dry_run else 'built'}: {summary['read']} files read, {summary['public']} articles public in"
-        f" {summary['feeds']} feeds, {len(report.written)} documents {'to write' if dry_run else 'written'},"
-        f" {seconds:.2f} s"
+        f"{'rehearsed' if dry_run else 'built'}: {_many(summary['read'], 'file')} read,"
+        f" {_many(summary['public'], 'article')} public in {_many(summary['feeds'], 'feed')},"
+        f" {_many(len(report.written), 'document')} {'to write' if dry_run else 'written'}, {seconds:.2f} s"
     )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _say_problems(problems: Sequence[Problem], most: int) -> None:

@@ -8,8 +8,7 @@ taxonomy, other articles, or what time it is. Times are whole seconds since the 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from pathlib import PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from feedd.content import header, text
 from feedd.content.header import Header
@@ -143,36 +142,35 @@ def parse(path: str, data: bytes, rules: Rules) -> Reading:
 def _read_fields(path: str, data: bytes, head: Header, rules: Rules) -> Reading:
     notes = _Notes(rules)
     values = {spec.attribute: spec.value(head.mapping, notes) for spec in FIELDS}
-    _consider_duplicates(head, notes, values)
-    collection = rules.collection(path, values.pop("category"))
-    published = values.pop("published")
-    if published is None:
-        published = collection in rules.published_by_default
-        if not published and "published" not in head.mapping:
-            notes.warn("published-missing", "published", "is missing, so the article is not published", _SAY_PUBLISHED)
-    if not (values["web_url"] or values["original_url"] or rules.own_pages):
+    link = values["web_url"] or values["original_url"]
+    if not (link or rules.own_pages):
         notes.fail("no-link", "webUrl", "no absolute http(s) address", "Write webUrl, originalUrl or sourceUrl.")
+    collection = rules.collection(path, values.pop("category"))
+    values["published"] = _decided(head, values["published"], collection in rules.published_by_default, notes)
+    values["removed"] |= values.pop("deleted")
+    if not (values["provider"].name or values["provider"].domain):
+        values["provider"] = Provider(domain=host(link)) if link else Provider()
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
         return _broken(path, data, problems)
-    provider = values["provider"]
-    if not provider.domain and not provider.name:
-        values["provider"] = Provider(domain=host(values["original_url"] or values["web_url"]))
-    slug = text.carriable(PurePosixPath(path).stem)
-    link = values["web_url"] or values["original_url"]
-    values |= {"story": story(link) if link else None, "body": text.carriable(head.body)}
-    article = Article(path=path, slug=slug, collection=collection, published=published, **values)
+    slug = text.carriable(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
+    number, body = story(link) if link else None, text.carriable(head.body)
+    article = Article(path=path, slug=slug, collection=collection, story=number, body=body, **values)
     return Reading("article", article, tuple(problems))
 
 
-def _consider_duplicates(head: Header, notes: "_Notes", values: dict[str, Any]) -> None:
-    """YAML takes the last of doubled keys in silence; here they are named, and doubled `published` publishes nothing."""
+def _decided(head: Header, published: bool | None, by_default: bool, notes: "_Notes") -> bool:
+    """Whether the author publishes the article. Doubled keys are named: YAML takes the last of them in silence."""
     for name in head.doubled:
-        remedy = "Leave one of them."
-        if name == "published":
-            values["published"] = False
-            remedy = "Leave one of them; until then the article is not published."
-        notes.warn("duplicate-key", name, "occurs more than once", remedy)
+        notes.warn("duplicate-key", name, "occurs more than once", "Leave one of them.")
+    if "published" in head.doubled:
+        return False
+    if published is not None:
+        return published
+    if by_default and "published" not in head.mapping:
+        return True
+    notes.warn("published-missing", "published", "is missing or empty, so the article is not published", _SAY_PUBLISHED)
+    return False
 
 
 def _placed(problem: Problem, path: str, head: Header) -> Problem:
@@ -220,7 +218,8 @@ class _Notes:
 Reader = Callable[[Any, str, _Notes], Any]
 
 
-class Field(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Field:
     """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
 
     The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and
@@ -247,7 +246,7 @@ class Field(NamedTuple):
                 if self.vital:
                     return self.absent
                 continue
-            if value or not self.required:
+            if value != "" or not self.required:
                 return value
         if self.required:
             notes.fail("missing", self.keys[0], "is missing", f"Write `{self.keys[0]}: …`.")
@@ -259,9 +258,11 @@ _SAY_PUBLISHED = "Write `published: true` to publish it, `published: false` to s
 
 def _plain(raw: Any, name: str, notes: _Notes) -> str:
     """One line of plain text."""
-    if not isinstance(raw, str | int | float):
-        raise _Wrong("not-text", "is not text", "Write it on one line, in quotes.")
-    value = str(raw)
+    if not isinstance(raw, str):
+        if not isinstance(raw, int | float):
+            raise _Wrong("not-text", "is not text", "Write it on one line, in quotes.")
+        raw = str(raw)
+    value = raw
     if notes.rules.repair_mojibake and value != (value := text.repaired(value)):
         notes.warn("mojibake", name, f"was read as {_shortened(value)}", "Save it as UTF-8, once.")
     return text.plain(value)
@@ -428,7 +429,8 @@ FIELDS = (
     Field("modified", ("updatedDateTime",), _instant, None),
     Field("expires", ("expiryDate",), _instant, None, vital=True),
     Field("published", ("published",), _published, None),
-    Field("removed", ("deleted", "removed"), _flag, False),
+    Field("removed", ("removed",), _flag, False),
+    Field("deleted", ("deleted",), _flag, False),
     Field("guid", ("guid",), _plain),
     Field("category", ("category",), _category),
     Field("web_url", ("webUrl", "link"), _url),

@@ -133,7 +133,7 @@ def _bound(text: str) -> None:
 def load(text: str) -> object:
     """The YAML of a header by PyYAML. Raises BrokenArticle with the line in the file (the fence is line 1)."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - _Loader is a SafeLoader
+        return yaml.load(text, Loader=_Loader)  # type: ignore[no-untyped-call] # noqa: S506 - _Loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 2 if error.problem_mark else None
         _broken("yaml", f"YAML: {error.problem}", "Mend it; quote text that holds special characters.", line)

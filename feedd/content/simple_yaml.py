@@ -71,8 +71,8 @@ def load(text: str) -> Mapping | None:
         column = len(lead) - 2 if listed else len(lead)
         left, listing, block = blocks[-1]
         if hole and (column > left or (listed and column == left)):
-            block[hole] = inner = [] if listed else {}
-            block = inner
+            block[hole] = [] if listed else {}
+            block = block[hole]
             blocks.append((column, listed, block))
         elif column != left or listed is not listing:
             block = _closed(blocks, column, listed)

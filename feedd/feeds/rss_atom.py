@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import partial
 from html import escape
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -57,7 +58,7 @@ def atom_entry(entry: Entry) -> bytes:
 def rss_item(entry: Entry) -> bytes:
     """The `item` element (RSS 2.0, "Elements of <item>") for `rss_document`. Raises RenderError."""
     try:
-        return _RSS_FRAME.cut(_feedgen_rss(entry).rss_entry())
+        return _hexadecimal(_RSS_FRAME.cut(_feedgen_rss(entry).rss_entry()))
     except _REFUSALS as error:
         raise _refused(f"entry {entry.id!r}", "RSS", error) from error
 
@@ -79,13 +80,21 @@ def rss_document(feed: Feed, entries: Sequence[bytes]) -> bytes:
         head = _feedgen_head(feed, "rss", "application/rss+xml")
         head.lastBuildDate(_Absent.fromtimestamp(feed.updated, UTC))
         _rss_head(feed, head)
-        return _splice(head.rss_str(pretty=True), b"</channel>\n</rss>", entries)
+        return _splice(_hexadecimal(head.rss_str(pretty=True)), b"</channel>\n</rss>", entries)
     except _REFUSALS as error:
         raise _refused(f"feed {feed.name!r}", "RSS", error) from error
 
 
 def _refused(what: str, format_name: str, error: Exception) -> RenderError:
     return RenderError(Problem("render-failed", f"{what} cannot be written as {format_name}: {error}"))
+
+
+def _hexadecimal(xml: bytes) -> bytes:
+    """The same XML with `&#x26;`, `&#x3C;` and `&#x3E;` for what is escaped, as the RSS Board's profile asks.
+
+    Readers that take a title for HTML undo a named reference twice, so that `&lt;b&gt;` would become markup.
+    """
+    return xml.replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;").replace(b"&gt;", b"&#x3E;")
 
 
 # Times
@@ -322,9 +331,15 @@ def _rss_head(feed: Feed, head: FeedGenerator) -> None:
     head.description(feed.description or feed.title)
     head.docs("https://www.rssboard.org/rss-specification")
     head.ttl(feed.ttl)
-    picture = feed.icon or feed.logo  # at most 144 by 400 pixels, so the smaller one
+    # At most 144 by 400 pixels, so the smaller one, if it is of a kind that RSS knows.
+    picture = next(filter(_is_rss_picture, (feed.icon, feed.logo)), None)
     if picture:
         head.image(picture, title=feed.title, link=feed.page)
+
+
+def _is_rss_picture(url: str) -> bool:
+    """Whether it may be a GIF, JPEG or PNG; an address without a suffix may be anything."""
+    return bool(url) and PurePosixPath(urlsplit(url).path).suffix.lower() in {"", ".gif", ".jpg", ".jpeg", ".png"}
 
 
 class _AtomHead(BaseExtension):
