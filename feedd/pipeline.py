@@ -24,7 +24,7 @@ from feedd.desk import Desk, Job
 from feedd.errors import Problem, PublishError, RenderError, SourceError
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.entry import Document, Feed
-from feedd.feeds.formats import Format
+from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.project import MAX_RELATED
 from feedd.feeds.select import Card, Selection, place, select
 from feedd.publish.directory import Directory
@@ -190,7 +190,7 @@ class Pipeline:
 
     def _stale(self, hints: Iterable[str] | None, now: int) -> set[str]:
         """The feeds that age changes or that could not be written; in a scan also those that somebody tampered with."""
-        stale = set(self.ledger.stale_feeds(now))
+        stale = set(self.ledger.stale_feeds(now, self._number("now", now)))
         if hints is None:
             lies, written = self._directory.lies, list(self.ledger.all_written())
             stale |= {one.feed for path, one in written if not lies(path, one.size, one.mtime)}
@@ -223,7 +223,20 @@ class Pipeline:
         for id in self.ledger.standing():
             if self.catalogue.get(id) is None:
                 self.ledger.retract(id, now)
-        return {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing()}
+        names = {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing()}
+        return names | self._orphans(names)
+
+    def _orphans(self, names: set[str]) -> set[str]:
+        """Feeds whose documents lie there although no feed of these names leads to them any more, such as those of an
+        alias that left the taxonomy, or of a state that was lost. Left alone they would show for ever what was in them
+        when they were last written, so from now on they are known, and empty.
+        """
+        lying = [path for path, _ in self.ledger.all_written()] or self._directory.find(self.config.site.feeds_url)
+        led_to = {other for name in names for other in (name, *self.desk.plan.aliases(name))}
+        orphans = {path.rpartition(".")[0] for path in lying} - led_to
+        for name in orphans:
+            self.ledger.keep_feed(name, KnownFeed(name.rpartition("/")[2], 0, None, False))
+        return orphans
 
     def _observe(self, edits: Edits, last: int, now: int) -> set[str]:
         """What changed on disk, what came or went with time, and what has a link to one of those."""
@@ -327,7 +340,14 @@ class Pipeline:
         for column, form in enumerate(self.desk.formats):
             entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]
             stale |= not self._place(feed, form, entries, outcome)
+        for form in self._dropped(name):
+            stale |= not self._place(feed, form, (), outcome)
         self.ledger.keep_feed(name, KnownFeed(label, updated, selection.due, stale))
+
+    def _dropped(self, name: str) -> list[Format]:
+        """The formats in which a feed was written once and is no more: whoever still reads those finds nothing in them."""
+        others = (form for form in FORMATS.values() if form not in self.desk.formats)
+        return [form for form in others if self.ledger.written(f"{name}.{form.suffix}")]
 
     def _feed(self, name: str, selection: Selection, updated: int, last: str | None) -> tuple[Feed, str]:
         """The head of a feed, and what its topic or provider is called; `last` is what it was called before."""

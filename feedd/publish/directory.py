@@ -12,8 +12,10 @@ from pathlib import Path
 
 from feedd.errors import Problem, PublishError
 from feedd.feeds.entry import Document
+from feedd.feeds.formats import FORMATS
 
 _TEMPORARY = ".feedd-tmp"
+_HEAD = 8192  # bytes of a document before its first entry, generously
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,19 @@ class Directory:
             return False
         return status.st_size == size and status.st_mtime_ns == mtime
 
+    def find(self, base: str) -> list[str]:
+        """The paths of documents that lie here and say themselves that they belong here: near their start they hold
+        their own address below `base`. That is how feedd knows its documents again when its state is lost.
+        """
+        found: list[str] = []
+        for place in sorted(self.root.rglob("*.*")):
+            path = place.relative_to(self.root).as_posix()
+            if place.suffix.removeprefix(".") in FORMATS and not place.name.startswith(".") and place.is_file():
+                with place.open("rb") as file:
+                    if f"{base}{path}".encode() in file.read(_HEAD):
+                        found.append(path)
+        return found
+
     def sweep(self, folders: Iterable[str]) -> None:
         """Remove temporary files that a killed process left in these folders (and in the output directory itself)."""
         for folder in {"", *folders}:
@@ -100,6 +115,19 @@ class Rehearsal(Directory):
 
     def _write(self, place: Path, data: bytes) -> Placed:
         return Placed(len(data), 0, True)
+
+    def find(self, base: str) -> list[str]:
+        """The paths of documents that lie here and say themselves that they belong here: near their start they hold
+        their own address below `base`. That is how feedd knows its documents again when its state is lost.
+        """
+        found: list[str] = []
+        for place in sorted(self.root.rglob("*.*")):
+            path = place.relative_to(self.root).as_posix()
+            if place.suffix.removeprefix(".") in FORMATS and not place.name.startswith(".") and place.is_file():
+                with place.open("rb") as file:
+                    if f"{base}{path}".encode() in file.read(_HEAD):
+                        found.append(path)
+        return found
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Removes nothing."""

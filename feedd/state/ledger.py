@@ -112,9 +112,12 @@ class Ledger:
         """The names of all feeds that were public once."""
         return [name for (name,) in self._execute("SELECT name FROM feed ORDER BY name")]
 
-    def stale_feeds(self, now: int) -> list[str]:
-        """The feeds that must be looked at again: writing them failed, or age changes them."""
-        rows = self._execute("SELECT name FROM feed WHERE stale OR due <= ? ORDER BY name", (now,))
+    def stale_feeds(self, now: int, last: int) -> list[str]:
+        """The feeds that must be looked at again: writing them failed, or age changes them (also when the clock was set
+        back since the run at `last`).
+        """
+        query = "SELECT name FROM feed WHERE stale OR due <= ?1 OR (due IS NOT NULL AND ?1 < ?2) ORDER BY name"
+        rows = self._execute(query, (now, last))
         return [name for (name,) in rows]
 
     def next_due(self) -> int | None:

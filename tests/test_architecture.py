@@ -1,0 +1,63 @@
+"""The shape of the package: imports go one way, and the clock is asked at the edges only."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "feedd"
+GUIDE = (PACKAGE / "README.md").read_text(encoding="utf-8")
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py") if path.name[0] != "_")
+
+
+def reading_order() -> list[str]:
+    """The modules in the order of the table in the package's README."""
+    table = GUIDE.split("## Reading order")[1].split("\n## ")[0]
+    order: list[str] = []
+    for row in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE):
+        names = re.findall(r"`([\w/]+\.py)`", row)
+        folder = names[0].rpartition("/")[0]
+        order += [name if "/" in name or not folder else f"{folder}/{name}" for name in names]
+    return order
+
+
+def imported(path: str) -> set[str]:
+    """The modules of the package that a module imports, wherever in it."""
+    tree = ast.parse((PACKAGE / path).read_text(encoding="utf-8"))
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            prefix = "feedd." if node.level else ""
+            names |= {f"{prefix}{node.module}", *(f"{prefix}{node.module}.{one.name}" for one in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {one.name for one in node.names}
+    places = {name.removeprefix("feedd.").replace(".", "/") + ".py" for name in names if name.startswith("feedd.")}
+    return places & set(MODULES)
+
+
+def test_every_module_is_in_the_reading_order() -> None:
+    assert sorted(reading_order()) == MODULES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_up_the_reading_order(module: str) -> None:
+    order = reading_order()
+    later = [name for name in imported(module) if order.index(name) >= order.index(module)]
+    assert later == []
+
+
+CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "datetime.utcnow", "date.today", "time.sleep"}
+MAY_ASK = {"cli.py", "content/source.py", "state/database.py"}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in MAY_ASK])
+def test_the_clock_is_asked_at_the_edges_only(module: str) -> None:
+    tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+    asked = {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Attribute)} & CLOCKS
+    assert asked == set()
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [name for name in MODULES if not ast.get_docstring(ast.parse((PACKAGE / name).read_text("utf-8")))]
+    assert silent == []
