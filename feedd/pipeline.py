@@ -8,7 +8,7 @@ more, becomes a `Problem` in the report, and is tried again by the next run: wha
 the documents are in their places.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
@@ -295,8 +295,9 @@ class Pipeline:
         """Bring the documents of these feeds up to date."""
         outcome = _Outcome()
         chosen = {name: selection for name in sorted(names) if (selection := self._select(name, now)) is not None}
-        self._render(chosen.values(), workers, now, outcome)
+        rendering = self._render(chosen.values(), workers, now)
         for done, (name, selection) in enumerate(chosen.items(), 1):
+            self._await(selection, rendering, outcome)
             self._publish_feed(name, selection, outcome)
             self._progress("feeds", done, len(chosen))
         try:
@@ -317,19 +318,41 @@ class Pipeline:
             self.ledger.mark(name, selection.marks)
         return selection
 
-    def _render(self, chosen: Iterable[Selection], workers: Workers, now: int, outcome: _Outcome) -> None:
-        """Write every entry that is needed and not at hand as it is told now, once, in all formats."""
+    def _render(
+        self, chosen: Iterable[Selection], workers: Workers, now: int
+    ) -> Iterator[tuple[str, tuple[Told, _Columns]]]:
+        """Every entry that is needed and not at hand as it is told now, written once in all formats, by id, in the order
+        in which the feeds ask for them.
+        """
         cards = {card.id: card for selection in chosen for card in selection.cards}
-        told = {id: self.ledger.told(id) for id in cards}
+        told = {id: self._told(id) for id in cards}
         todo = [id for id in cards if (at_hand := self._rendered.get(id)) is None or at_hand[0] != told[id]]
+        for id in todo:
+            self._rendered.pop(id, None)
         jobs = [self._job(cards[id], told[id], now) for id in todo]
-        for id, columns in zip(todo, workers.write(jobs), strict=True):
-            outcome.problems += [column for column in columns if isinstance(column, Problem)]
-            self._rendered[id] = (_known(told[id]), columns)
+        written = zip(todo, workers.write(jobs), strict=True)
+        return ((id, (told[id], columns)) for id, columns in written)
 
-    def _job(self, card: Card, told: Told | None, now: int) -> Job:
+    def _told(self, id: str) -> Told:
+        """What the ledger must know of every card that is selected, since `_tell` came before."""
+        told = self.ledger.told(id)
+        if told is None:
+            raise LookupError(f"{id} is selected and was never told")
+        return told
+
+    def _job(self, card: Card, told: Told, now: int) -> Job:
         _, links, _ = self.index.look(card.key)
-        return Job(card.id, _known(told).updated, self._shown(links, now), self.index.data(card.key))
+        return Job(card.id, told.updated, self._shown(links, now), self.index.data(card.key))
+
+    def _await(
+        self, selection: Selection, rendering: Iterator[tuple[str, tuple[Told, _Columns]]], outcome: _Outcome
+    ) -> None:
+        """Take entries out of the rendering until those of a selection are at hand."""
+        for card in selection.cards:
+            while card.id not in self._rendered:
+                id, rendered = next(rendering)
+                outcome.problems += [column for column in rendered[1] if isinstance(column, Problem)]
+                self._rendered[id] = rendered
 
     def _publish_feed(self, name: str, selection: Selection, outcome: _Outcome) -> None:
         known = self.ledger.feed(name)
@@ -388,13 +411,6 @@ class Pipeline:
             return self._number("due", 0) or None
         moments = (self._catalogue.next_moment(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _known(told: Told | None) -> Told:
-    """What the ledger must know of every card that is selected, since `_tell` came before."""
-    if told is None:
-        raise LookupError("an entry is selected that was never told")
-    return told
 
 
 def _last_change(told: Told | None, digest: bytes, now: int, edited: bool) -> int | None:
