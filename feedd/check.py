@@ -55,7 +55,7 @@ def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Probl
 
 
 def unknown_topics(desk: Desk, article: Article) -> Iterator[Problem]:
-    """The topics of an article that the taxonomy does not list, each with the nearest that it does; none without one."""
+    """The topics of an article that the taxonomy does not list, each with the nearest one; none without taxonomy."""
     listed = desk.taxonomy.topics
     for name in article.topics if listed else ():
         if key(name) not in listed:

@@ -80,7 +80,7 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
     pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
     with closing(pipeline):
         report = _run(pipeline, approve)
-        problems += [*report.problems, *pipeline.desk.problems, *pipeline.index.problems()]
+        problems += [*report.problems, *pipeline.problems()]
         if as_json:
             _print_json({**_summary(report, pipeline), "problems": problems})
         else:
@@ -249,7 +249,7 @@ def _serious(problems: Sequence[Problem]) -> bool:
 
 
 def _say_explanation(explanation: "Explanation") -> None:
-    click.echo(f"{explanation.path}  {explanation.id}")
+    click.echo(f"{explanation.path}  {explanation.id}".rstrip())
     for verdict in explanation.article:
         _say_verdict(verdict)
     for name in explanation.feeds:

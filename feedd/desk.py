@@ -123,7 +123,7 @@ class Desk:
         return _encode(self.plan.traits(article))
 
     def look(self, article: Article) -> bytes:
-        """16 bytes that change exactly when the entry of an article does, its related links and `updated` left aside."""
+        """16 bytes that change exactly when an article's entry does, its related links and `updated` left aside."""
         entry = self.entry(article, "", 0, ())
         return blake2b(_encode(entry), digest_size=16).digest()
 

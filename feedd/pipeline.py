@@ -2,16 +2,17 @@
 
     config → scan or hints → intake → file → observe → select(now) → render → publish
 
-In: a configuration, the moment, and perhaps the paths to look at. Out: a `Report`. `Pipeline.run` is the line; each word
-of it is a method below and a module of its own. Nothing here asks for the time. Every failure costs what it must and no
-more, becomes a `Problem` in the report, and is tried again by the next run: what the state says is committed only after
-the documents are in their places.
+In: a configuration, the moment, and perhaps the paths to look at. Out: a `Report`. `Pipeline.run` is the line; each
+word of it is a method below and a module of its own. Nothing here asks for the time. Every failure costs what it must
+and no more, becomes a `Problem` in the report, and is tried again by the next run: what the state says is committed
+only after the documents are in their places.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -20,7 +21,7 @@ from feedd.config import Config
 from feedd.content.article import Link
 from feedd.content.source import Changes
 from feedd.content.taxonomy import fingerprint
-from feedd.desk import Desk, Job
+from feedd.desk import Desk, Job, decode_problems, tree_of
 from feedd.errors import Problem, PublishError, RenderError, SourceError
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.entry import Document, Feed
@@ -32,7 +33,9 @@ from feedd.state.database import Database
 from feedd.state.index import Index, Row
 from feedd.state.intake import Edits, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
-from feedd.workers import Workers
+
+if TYPE_CHECKING:
+    from feedd.workers import Workers
 
 _Columns = list[bytes | Problem]
 """An entry in each format, or why it could not be written in that."""
@@ -79,6 +82,7 @@ class Pipeline:
     def __init__(self, config: Config, database: Database, directory: Directory, progress: Progress = _silent) -> None:
         self.config = config
         self._database, self._directory, self._progress = database, directory, progress
+        self._tree = tree_of(config)
         self.index, self.ledger = Index(database), Ledger(database)
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
@@ -100,22 +104,30 @@ class Pipeline:
     def _run(self, now: int, hints: Iterable[str] | None, approved: bool) -> Report:
         renewed = hints is None and self._renew()
         changes, problems = self._changes(hints)
-        with Workers(self.desk) as workers:
-            edits = self._take_in(changes, workers, now, approved)
-            touched = self._stale(hints, now)
-            last, due = self._number("now", now), self._number("due", now + 1)
-            if renewed:
-                touched |= self._observe_all(edits, now)
-            elif edits.ids or not last <= now < due:
-                touched |= self._observe(edits, last, now)
-            outcome = self._publish(touched, workers, now)
-        report = Report(
-            now, edits.read, len(touched), tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
-            (*problems, *edits.problems, *outcome.problems),
-        )  # fmt: skip
+        stale, last, due = self._stale(hints, now), self._number("now", now), self._number("due", now + 1)
+        if not (renewed or changes or stale) and last <= now < due:
+            report = Report(now, due=self._number("due", 0) or None, problems=tuple(problems))
+        else:
+            edits, outcome, feeds = self._advance(changes, stale, last, now, renewed, approved)
+            report = Report(
+                now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
+                (*problems, *edits.problems, *outcome.problems),
+            )  # fmt: skip
         self._database.set("now", str(now).encode())
         self._database.set("due", str(report.due or "").encode())
         return report
+
+    def _advance(
+        self, changes: Changes, stale: set[str], last: int, now: int, renewed: bool, approved: bool
+    ) -> tuple[Edits, _Outcome, int]:
+        """Take in what changed, find the feeds that this touches, and publish those."""
+        from feedd.workers import Workers  # a run that finds nothing to do needs none, nor a desk
+
+        with Workers(self.desk) as workers:
+            edits = self._take_in(changes, workers, now, approved)
+            observed = self._observe_all(edits, now) if renewed else self._observe(edits, last, now)
+            touched = stale | observed
+            return edits, self._publish(touched, workers, now), len(touched)
 
     def close(self) -> None:
         """Let go of the state."""
@@ -145,7 +157,13 @@ class Pipeline:
         if renewed:
             self._desk, self._catalogue = None, None
             self._rendered.clear()
+            self._database.set("problems", _encode(self.desk.problems))
         return renewed
+
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong with the taxonomy and the content, as of the last run."""
+        data = self._database.get("problems")
+        return [*(decode_problems(data) if data else ()), *self.index.problems()]
 
     def _changed(self, name: str, value: str) -> bool:
         if self._database.get(name) == value.encode():
@@ -163,27 +181,27 @@ class Pipeline:
         """What is different on disk; nothing, and the problem, where the content cannot be listed."""
         try:
             if hints is not None:
-                return self.desk.tree.look(hints, self.index.stamp), []
-            return self.desk.tree.scan(self.index.stamps()), []
+                return self._tree.look(hints, self.index.stamp), []
+            return self._tree.scan(self.index.stamps()), []
         except SourceError as error:
             return Changes(), [error.problem]
 
-    def _take_in(self, changes: Changes, workers: Workers, now: int, approved: bool) -> Edits:
+    def _take_in(self, changes: Changes, workers: "Workers", now: int, approved: bool) -> Edits:
         """Read what changed and bring the index up to date."""
         intake = Intake(self.desk, self.index, self.ledger, now)
         for path in changes.removed:
             intake.remove(path)
         todo = (*changes.changed, *changes.added)
-        for place, record in enumerate(workers.records(todo)):
+        for done, record in enumerate(workers.records(todo)):
             if isinstance(record, Problem):
                 intake.unreadable(record)
             elif record is None:
-                intake.remove(todo[place])
-            elif place < len(changes.changed):
+                intake.remove(todo[done])
+            elif done < len(changes.changed):
                 intake.change(record)
             else:
                 intake.add(record)
-            self._progress("articles", place + 1, len(todo))
+            self._progress("articles", done + 1, len(todo))
         edits = intake.finish(changes.total, self.config.guard, approved)
         edits.problems[:0] = changes.problems
         return edits
@@ -291,7 +309,7 @@ class Pipeline:
 
     # Select, render, publish
 
-    def _publish(self, names: Iterable[str], workers: Workers, now: int) -> _Outcome:
+    def _publish(self, names: Iterable[str], workers: "Workers", now: int) -> _Outcome:
         """Bring the documents of these feeds up to date."""
         outcome = _Outcome()
         chosen = {name: selection for name in sorted(names) if (selection := self._select(name, now)) is not None}
@@ -319,10 +337,10 @@ class Pipeline:
         return selection
 
     def _render(
-        self, chosen: Iterable[Selection], workers: Workers, now: int
+        self, chosen: Iterable[Selection], workers: "Workers", now: int
     ) -> Iterator[tuple[str, tuple[Told, _Columns]]]:
-        """Every entry that is needed and not at hand as it is told now, written once in all formats, by id, in the order
-        in which the feeds ask for them.
+        """Every entry that is needed and not at hand as it is told now, written once in all formats, by id, in the
+        order in which the feeds ask for them.
         """
         cards = {card.id: card for selection in chosen for card in selection.cards}
         told = {id: self._told(id) for id in cards}
@@ -368,7 +386,7 @@ class Pipeline:
         self.ledger.keep_feed(name, KnownFeed(label, updated, selection.due, stale))
 
     def _dropped(self, name: str) -> list[Format]:
-        """The formats in which a feed was written once and is no more: whoever still reads those finds nothing in them."""
+        """The formats in which a feed was written once and is no more: who still reads those finds nothing in them."""
         others = (form for form in FORMATS.values() if form not in self.desk.formats)
         return [form for form in others if self.ledger.written(f"{name}.{form.suffix}")]
 

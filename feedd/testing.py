@@ -5,6 +5,7 @@ directory that fails on request. Real files, the real pipeline, the real formats
 """
 
 import errno
+import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,14 @@ class Site:
         self.content, self.feeds, self.state = folder / "content", folder / "feeds", folder / "state"
         self.content.mkdir(parents=True, exist_ok=True)
         self.configure(settings)
+
+    @classmethod
+    def copied(cls, original: Path, folder: Path) -> "Site":
+        """A copy of a site that lies elsewhere: its `feedd.toml` and `content/`, without what was made of them."""
+        site = cls(folder)
+        shutil.copytree(original / "content", site.content, dirs_exist_ok=True)
+        shutil.copyfile(original / "feedd.toml", site.file)
+        return site
 
     def configure(self, settings: str) -> None:
         """Write another configuration."""

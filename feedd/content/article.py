@@ -8,14 +8,16 @@ taxonomy, other articles, or what time it is. Times are whole seconds since the 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from feedd.content import header, text
-from feedd.content.header import Header
+from feedd.content import text
 from feedd.content.instants import instant
 from feedd.content.links import host, story, web_url
 from feedd.content.simple_yaml import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
+
+if TYPE_CHECKING:
+    from feedd.content.header import Header
 
 MAX_RELATED = 20
 """Related links kept of an article; selection shows at most five of them."""
@@ -126,6 +128,8 @@ class Reading:
 
 def parse(path: str, data: bytes, rules: Rules) -> Reading:
     """The reading of one file. Never raises for anything that `data` may hold."""
+    from feedd.content import header  # YAML takes 35 ms to import; a run that finds nothing new needs none
+
     if not data.strip():
         return Reading("empty")
     try:
@@ -139,7 +143,7 @@ def parse(path: str, data: bytes, rules: Rules) -> Reading:
     return _read_fields(path, data, head, rules)
 
 
-def _read_fields(path: str, data: bytes, head: Header, rules: Rules) -> Reading:
+def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Reading:
     notes = _Notes(rules)
     values = {spec.attribute: spec.value(head.mapping, notes) for spec in FIELDS}
     link = values["web_url"] or values["original_url"]
@@ -159,7 +163,7 @@ def _read_fields(path: str, data: bytes, head: Header, rules: Rules) -> Reading:
     return Reading("article", article, tuple(problems))
 
 
-def _decided(head: Header, published: bool | None, by_default: bool, notes: "_Notes") -> bool:
+def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_Notes") -> bool:
     """Whether the author publishes the article. Doubled keys are named: YAML takes the last of them in silence."""
     for name in head.doubled:
         notes.warn("duplicate-key", name, "occurs more than once", "Leave one of them.")
@@ -173,18 +177,20 @@ def _decided(head: Header, published: bool | None, by_default: bool, notes: "_No
     return False
 
 
-def _placed(problem: Problem, path: str, head: Header) -> Problem:
+def _placed(problem: Problem, path: str, head: "Header") -> Problem:
     return Problem(
         problem.kind, problem.what, problem.remedy, path, head.line(problem.field), problem.field, problem.severity
     )
 
 
 def _broken(path: str, data: bytes, problems: list[Problem]) -> Reading:
+    from feedd.content.header import says_withdrawn
+
     placed = tuple(
         Problem(problem.kind, problem.what, problem.remedy, path, problem.line, problem.field, problem.severity)
         for problem in problems
     )
-    return Reading("broken", None, placed, header.says_withdrawn(data))
+    return Reading("broken", None, placed, says_withdrawn(data))
 
 
 def _too_large(rules: Rules) -> Problem:

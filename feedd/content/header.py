@@ -20,8 +20,8 @@ from feedd.content import simple_yaml
 from feedd.content.simple_yaml import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
 
-# PyYAML's C loader ends the process at 30,000 nested brackets and takes seconds for 20,000 (measured). A level needs one
-# of these characters or, in block style, a deeper indent than the one before: 64 KiB of spaces hold 360 of those.
+# PyYAML's C loader ends the process at 30,000 nested brackets and takes seconds for 20,000 (measured). A level needs
+# one of these characters or, in block style, a deeper indent than the one before: 64 KiB hold 360 of those.
 MAX_HEADER = 65536
 _MAX_BRACKETS = 1000
 _MAX_DASHES = 10000

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)"
-    r"(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d)(\.\d*)?)?[ \t]*(Z|z|UTC|[-+]\d\d?(?::?\d\d)?)?)?"
+    r"(?:(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d)(\.\d*)?)?[ \t]*(Z|z|UTC|[-+]\d\d?(?::?\d\d)?)?)?",
+    re.ASCII,
 )
 
 
@@ -27,11 +28,11 @@ def instant(text: str, zone: tzinfo) -> tuple[int, bool]:
         tzinfo=_offset(offset) if offset else zone,
     )  # fmt: skip
     try:
-        seconds = int(moment.timestamp())
+        seconds = int(moment.timestamp()) + bool(fraction and fraction.strip(".0"))
         datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError) as error:
         raise ValueError("is out of range") from error
-    return seconds + bool(fraction and fraction.strip(".0")), offset is not None
+    return seconds, offset is not None
 
 
 def _offset(text: str) -> tzinfo:

@@ -7,9 +7,12 @@ import re
 from hashlib import blake2b
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
-_PLAIN = re.compile(r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(/[!$-;=@-Z_a-z~%]*)?(\?[!$-;=?-Z_a-z~%]*)?")
+_PLAIN = re.compile(
+    r"(https?)://(?![^/?]*\.\.)([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(/[!$-;=@-Z_a-z~%]*)?(\?[!$-;=?-Z_a-z~%]*)?"
+)
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\]")
+_HOST = re.compile(r"(?!.*\.\.)[a-z0-9]([a-z0-9._-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\]")
 # Everything that RFC 3986 allows, and the percent sign of what is already encoded.
 _ALLOWED = "!$%&'()*+,-./:;=?@_~"
 _TRACKING = re.compile(
@@ -22,15 +25,17 @@ _TRACKING = re.compile(
 def web_url(value: object) -> str:
     """The value as an absolute http(s) URL that RFC 3986 allows, or an empty string if it is none.
 
-    Characters that a URL must not hold are percent-encoded, names beyond ASCII become IDNA; inner white space, control
-    characters and hosts that cannot exist make it none.
+    Characters that a URL must not hold, spaces among them, are percent-encoded, names beyond ASCII become IDNA; other
+    inner white space, control characters, passwords and hosts that cannot exist make it none.
     """
     if not isinstance(value, str):
         return ""
     value = value.strip()
-    if _PLAIN.fullmatch(value):
-        return value
-    return _careful(value)
+    return value if _is_plain(value) else _careful(value)
+
+
+def _is_plain(value: str) -> bool:
+    return _PLAIN.fullmatch(value) is not None and not ("%" in value and _BARE_PERCENT.search(value))
 
 
 def _careful(value: str) -> str:
@@ -44,7 +49,7 @@ def _careful(value: str) -> str:
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or "@" in parts.netloc:
         return ""
     place = host if port is None else f"{host}:{port}"
-    path, query, fragment = (quote(part, safe=_ALLOWED) for part in parts[2:])
+    path, query, fragment = (_BARE_PERCENT.sub("%25", quote(part, safe=_ALLOWED)) for part in parts[2:])
     return urlunsplit((parts.scheme, place, path, query, fragment))
 
 
@@ -57,7 +62,7 @@ def _ascii_host(host: str) -> str:
 
 def absolute(value: str, base: str) -> str:
     """The address, made absolute from `base` where it is relative; an empty string if that gives no web address."""
-    if _PLAIN.fullmatch(value):
+    if _is_plain(value):
         return value
     try:
         return web_url(urljoin(base, value.strip())) if value.strip() else ""
@@ -70,6 +75,16 @@ def host(url: str) -> str:
     if plain := _PLAIN.fullmatch(url):
         return plain[2].removeprefix("www.")
     return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
+
+
+def domain(value: str) -> str:
+    """A domain in lower case without `www.`, as the name system knows it; empty for what is none.
+
+    An address is cut down to its host.
+    """
+    value = value.strip().lower()
+    found = host(web_url(value if "://" in value else f"https://{value}/"))
+    return found if "." in found else ""
 
 
 def canonical(url: str) -> str:

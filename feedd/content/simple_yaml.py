@@ -1,8 +1,8 @@
 r"""Simple YAML: the part of YAML that programs write into front matter, read four times as fast as by PyYAML.
 
-In: the text of a header. Out: its mapping, exactly as `header.load` gives it, or None on any doubt, so that PyYAML reads
-it. Never raises and never guesses: a line that is not plainly `key: value`, `key:`, `- value`, `- key: value`, a comment
-or blank makes the whole header doubtful, as do doubled keys at the top, which are to be reported.
+In: the text of a header. Out: its mapping, exactly as `header.load` gives it, or None on any doubt, so that PyYAML
+reads it. Never raises and never guesses: a line that is not plainly `key: value`, `key:`, `- value`, `- key: value`, a
+comment or blank makes the whole header doubtful, as do doubled keys at the top, which are to be reported.
 
 Why not an engine in C or Rust: measured in one run on generated articles, PyYAML takes 513 µs each, this 104, the
 sound one of eight fast engines (fastyaml-rs 0.7) 80, but such a check as `_LINE` must come before any of them, because

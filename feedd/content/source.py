@@ -18,7 +18,9 @@ from stat import S_ISREG
 from feedd.errors import Problem, SourceError
 
 UNSETTLED = b""
-"""The stamp of a file that was written so lately that a later write could leave the same stamp: it is read again."""
+"""The stamp of a file that is to be read again: it was written so lately that a later write could leave the same stamp,
+or its status is not to be had.
+"""
 
 _GRAIN_NS = 20_000_000  # file systems count time in steps of up to 10 ms (Linux, 100 Hz)
 _pack = struct.Struct("<qqqQ").pack
@@ -45,10 +47,13 @@ class Changes:
     total: int | None = None
     problems: tuple[Problem, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed or self.problems)
+
 
 def pattern(globs: Iterable[str]) -> re.Pattern[str]:
     """One expression for paths that match any of the globs: `**/` is any number of folders, `*` and `?` stay in one."""
-    return re.compile("|".join(map(_glob, globs)) or r"(?!)")
+    return re.compile("|".join(map(_glob, globs)) or r"(?!)", re.DOTALL)
 
 
 def _glob(glob: str) -> str:
@@ -71,7 +76,10 @@ class Tree:
         time_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.root = str(root)
+        exclude = tuple(exclude)
         self._include, self._exclude = pattern(include), pattern(exclude)
+        # Folders of which every file is excluded.
+        self._pruned = pattern(glob.removesuffix("/**") for glob in exclude if glob.endswith("/**"))
         self._time_ns = time_ns
 
     def wanted(self, path: str) -> bool:
@@ -91,26 +99,41 @@ class Tree:
             before = missing.pop(path, None)
             if before is None:
                 added.append(path)
-            elif before != found:
+            elif before != found or not found:
                 changed.append(path)
             else:
                 same += 1
         total = same + len(added) + len(changed)
-        unread = tuple(f"{problem.file}/" for problem in problems if problem.kind == "unreadable-folder")
-        gone = sorted(path for path in missing if not path.startswith(unread)) if unread else sorted(missing)
+        folders = tuple(f"{problem.file}/" for problem in problems if problem.kind == "unreadable-folder")
+        gone = sorted(path for path in missing if not path.startswith(folders)) if folders else sorted(missing)
         return Changes(tuple(sorted(added)), tuple(sorted(changed)), tuple(gone), total, tuple(problems))
 
     def look(self, paths: Iterable[str], known: Callable[[str], bytes | None]) -> Changes:
-        """The same for some paths only, as hints name them. `known` gives the stamp of a path, None if there is none."""
-        added, changed, removed = list[str](), list[str](), list[str]()
+        """The same for some paths only, as hints name them. `known` gives the stamp of a path, None if there is none.
+
+        Raises SourceError where the directory is gone, rather than to call its files removed.
+        """
+        added, changed, removed, problems = list[str](), list[str](), list[str](), list[Problem]()
+        linked: dict[str, bool] = {"": False}
         for path in sorted(set(paths)):
-            found = self._stamp(path) if self.wanted(path) else None
+            found = None
+            if self.wanted(path) and not self._is_linked(path.rpartition("/")[0], linked):
+                found = self._named_stamp(path, problems)
             before = known(path)
             if found is None and before is not None:
                 removed.append(path)
-            elif found is not None and found != before:
+            elif found is not None and (found != before or not found):
                 (added if before is None else changed).append(path)
-        return Changes(tuple(added), tuple(changed), tuple(removed))
+        if removed and not os.path.isdir(self.root):  # noqa: PTH112 - a hot path
+            self._list("", problems)  # which raises
+        return Changes(tuple(added), tuple(changed), tuple(removed), None, tuple(problems))
+
+    def _is_linked(self, folder: str, linked: dict[str, bool]) -> bool:
+        """Whether a folder lies behind a symbolic link; `linked` remembers those that were asked about."""
+        if folder not in linked:
+            above = self._is_linked(folder.rpartition("/")[0], linked)
+            linked[folder] = above or os.path.islink(f"{self.root}/{folder}")  # noqa: PTH114 - a hot path
+        return linked[folder]
 
     def read(self, path: str, at_most: int) -> tuple[bytes, bytes] | None:
         """The stamp and the bytes of a file, one byte more than `at_most` where it is larger; None where it is gone.
@@ -130,15 +153,9 @@ class Tree:
             os.close(file)
 
     def _settled(self, status: os.stat_result) -> bytes:
-        age = self._time_ns() - max(status.st_mtime_ns, status.st_ctime_ns)
-        return UNSETTLED if 0 <= age < _GRAIN_NS else stamp(status)
-
-    def _stamp(self, path: str) -> bytes | None:
-        try:
-            status = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - a hot path
-        except OSError:
-            return None
-        return stamp(status) if S_ISREG(status.st_mode) else None
+        now = self._time_ns()
+        lately = any(0 <= now - time < _GRAIN_NS for time in (status.st_mtime_ns, status.st_ctime_ns))
+        return UNSETTLED if lately else stamp(status)
 
     def _walk(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
         """Each content file with its stamp, in no order."""
@@ -150,23 +167,26 @@ class Tree:
                 if item.name.startswith("."):
                     continue
                 if item.is_dir(follow_symlinks=False):
-                    if not self._exclude.match(f"{path}/x"):
+                    if not self._pruned.match(path):
                         folders.append(f"{path}/")
                 elif self._include.match(path) and not self._exclude.match(path):
-                    yield from self._file(item, path, problems)
+                    found = self._named_stamp(path, problems, item)
+                    if found is not None:
+                        yield path, found
 
-    def _file(self, item: os.DirEntry[str], path: str, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
+    def _named_stamp(self, path: str, problems: list[Problem], item: os.DirEntry[str] | None = None) -> bytes | None:
+        """The stamp of a file as it is now; None where there is none, or where nothing could name it."""
         try:
             path.encode()
-            status = item.stat()
+            status = item.stat() if item else os.stat(f"{self.root}/{path}")  # noqa: PTH116 - a hot path
         except UnicodeEncodeError:
-            shown = path.encode("utf-8", "backslashreplace").decode()
-            problems.append(Problem("bad-file-name", "the name is not UTF-8", "Rename the file.", shown))
-            return
+            problems.append(Problem("bad-file-name", "the name is not UTF-8", "Rename the file.", shown(path)))
+            return None
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError:
-            return
-        if S_ISREG(status.st_mode):
-            yield path, stamp(status)
+            return UNSETTLED  # reading it will tell why
+        return stamp(status) if S_ISREG(status.st_mode) else None
 
     def _list(self, folder: str, problems: list[Problem]) -> list[os.DirEntry[str]]:
         try:
@@ -178,10 +198,15 @@ class Tree:
             if not folder:
                 what = f"cannot be listed: {reason}"
                 raise SourceError(Problem("no-content", what, remedy, self.root, field="content.path")) from error
-            if not isinstance(error, FileNotFoundError):
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
                 what = f"cannot be listed: {reason}; what was known of it stays"
-                problems.append(Problem("unreadable-folder", what, remedy, folder.rstrip("/")))
+                problems.append(Problem("unreadable-folder", what, remedy, shown(folder.rstrip("/"))))
             return []
+
+
+def shown(path: str) -> str:
+    """A path as it can be printed, whatever bytes it holds."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _whole(file: int, at_most: int) -> bytes:

@@ -5,24 +5,32 @@ In: inline topics and organizations, and files: YAML (`_id`, `name`, `parent`, `
 are called and where their feeds lie. Knows no articles.
 """
 
+import errno
 import os
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from feedd.content import header
 from feedd.content.article import Picture, Provider, pixels
 from feedd.content.links import absolute, host, web_url
+from feedd.content.links import domain as domain_of
 from feedd.content.simple_yaml import Flag
 from feedd.content.slugs import domain_slug, hashed, slug
+from feedd.content.source import shown
 from feedd.content.text import key, plain
 from feedd.errors import BrokenArticle, Problem
 
 MAX_FILE = 1 << 20
 _SUFFIXES = (".yaml", ".yml", ".md", ".markdown")
+# What may stand before the content of a YAML file: a byte order mark, comments, directives, the start of the document.
+_YAML_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:[ \t]*(?:#.*)?|%.*)\r?\n)*---[ \t]*(?:#.*)?(?:\r?\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +84,11 @@ class Taxonomy:
         """The provider of an article: by its domain, else by its name, else by the host of the article's link."""
         domain = provider.domain
         found = self.organizations.get(domain) or self.organizations.get(key(provider.name))
+        if not found and not domain:
+            domain = host(link)
+            found = self.organizations.get(domain)
         if found:
             return found if found.icon else _with_pictures(found, provider, self.base)
-        domain = domain or host(link)
         name = provider.name or domain
         lies_at = domain_slug(domain) if domain else slug(name)
         unknown = Organization(lies_at, name, f"https://{domain}/" if domain else "", known=False)
@@ -95,10 +105,10 @@ class Taxonomy:
     def ancestors(self, child: str) -> list[str]:
         """The slugs above a topic in the tree, nearest first; a loop in the tree ends the climb."""
         parents = {topic.slug: topic.parent for topic in self.topics.values()}
-        path: list[str] = []
+        path = [child]
         while (child := parents.get(child, "")) and child not in path:
             path.append(child)
-        return path
+        return path[1:]
 
 
 @lru_cache(maxsize=4096)
@@ -154,17 +164,48 @@ def build(
 
 
 def _topics(items: Iterable[TopicItem], problems: list[Problem]) -> dict[str, Topic]:
-    items = list(items)
+    listed = _merged(items, problems)
     named: dict[str, Topic] = {}
     slugs: set[str] = set()
-    for item in items:
+    for item in listed:
         lies_at = slug(item.id.replace("-", " ")) if item.id else slug(item.name)
         if lies_at in slugs:
             lies_at = hashed(item.name)
         topic = Topic(item.name, item.id or lies_at, lies_at, key(item.parent), item.aliases)
         if _claim(named, (item.name, item.id, *item.aliases), topic, item.file, "topic", problems):
             slugs.add(lies_at)
-    return {name: _with_parent(topic, named, items, problems) for name, topic in named.items()}
+    whole = {name: _with_parent(topic, named, listed, problems) for name, topic in named.items()}
+    problems += _loops(whole, listed)
+    return whole
+
+
+def _merged(items: Iterable[TopicItem], problems: list[Problem]) -> list[TopicItem]:
+    """One item a name: what a later one with the same name says is added to the first."""
+    merged: dict[str, TopicItem] = {}
+    for item in items:
+        first = merged.setdefault(key(item.name), item)
+        if first is item:
+            continue
+        if first.file:
+            what = f"topic {item.name!r} is described in {first.file} already"
+            problems.append(Problem("doubled-name", what, "Use each name once.", item.file, None, "name", "warning"))
+        aliases = (*first.aliases, *([item.id] if first.id else []), *item.aliases)
+        merged[key(item.name)] = replace(
+            first, id=first.id or item.id, parent=first.parent or item.parent, aliases=aliases
+        )
+    return list(merged.values())
+
+
+def _loops(named: dict[str, Topic], items: list[TopicItem]) -> Iterable[Problem]:
+    parents = {topic.slug: topic.parent for topic in named.values()}
+    for item in items:
+        start = above = named[key(item.name)].slug
+        for _ in parents:
+            above = parents.get(above, "")
+            if above == start:
+                what = f"parent {item.parent!r} of topic {item.name!r} lies below it"
+                yield Problem("parent-loop", what, "Break the loop.", item.file, None, "parent", "warning")
+                break
 
 
 def _with_parent(topic: Topic, named: dict[str, Topic], items: list[TopicItem], problems: list[Problem]) -> Topic:
@@ -183,9 +224,10 @@ def _organizations(items: Iterable[OrganizationItem], base: str, problems: list[
     named: dict[str, Organization] = {}
     for item in items:
         icon, logo = icon_and_logo(item.pictures, base)
-        home = f"https://{item.domain}/"
-        found = Organization(domain_slug(item.domain), item.name, home, item.feed, icon, logo, item.aliases)
-        _claim(named, (item.domain, item.name, *item.aliases), found, item.file, "provider", problems)
+        domain = domain_of(item.domain) or item.domain
+        home = f"https://{domain}/"
+        found = Organization(domain_slug(domain), item.name, home, item.feed, icon, logo, item.aliases)
+        _claim(named, (domain, item.domain, item.name, *item.aliases), found, item.file, "provider", problems)
     return named
 
 
@@ -204,15 +246,21 @@ def _claim(
 
 
 def files(folders: Iterable[Path]) -> list[Path]:
-    """The taxonomy files in these directories (not below), sorted; a file given instead of a directory is itself."""
+    """The taxonomy files in these directories (not below), sorted; a file given instead of a directory is itself.
+
+    A directory that cannot be listed has none.
+    """
     found: list[Path] = []
     for folder in folders:
-        if folder.is_file():
-            found.append(folder)
-        elif folder.is_dir():
-            inside = sorted(folder.iterdir())
-            found += [path for path in inside if path.suffix in _SUFFIXES and not path.name.startswith(".")]
+        with suppress(OSError):
+            found += _inside(folder)
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
+    return [path for path in sorted(folder.iterdir()) if path.suffix in _SUFFIXES and not path.name.startswith(".")]
 
 
 def fingerprint(folders: Iterable[Path]) -> bytes:
@@ -223,7 +271,8 @@ def fingerprint(folders: Iterable[Path]) -> bytes:
             status = os.stat(path)  # noqa: PTH116 - the same function as source.stamp is fed by
         except OSError:
             continue
-        digest.update(f"{path}\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_size}\0".encode())
+        digest.update(os.fsencode(path))
+        digest.update(f"\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_size}\0".encode())
     return digest.digest()
 
 
@@ -235,7 +284,8 @@ def read_topics(folders: Iterable[Path]) -> tuple[list[TopicItem], list[Problem]
         name = _text(mapping.get("name"))
         if name:
             names = _texts(mapping.get("aliases")) + _texts(mapping.get("otherNames"))
-            items.append(TopicItem(name, _text(mapping.get("_id")), _text(mapping.get("parent")), names, str(path)))
+            parent, file = _text(mapping.get("parent")), shown(str(path))
+            items.append(TopicItem(name, _text(mapping.get("_id")), parent, names, file))
         else:
             problems.append(_nameless(path))
     return items, problems
@@ -246,51 +296,75 @@ def read_organizations(folders: Iterable[Path]) -> tuple[list[OrganizationItem],
     items: list[OrganizationItem] = []
     problems: list[Problem] = []
     for path, mapping in _mappings(folders, problems):
-        name, domain = _text(mapping.get("name")), _text(mapping.get("domain")).lower().removeprefix("www.")
+        name, domain = _text(mapping.get("name")), domain_of(_text(mapping.get("domain")))
         if name and domain:
             names = _texts(mapping.get("otherNames")) + _texts(mapping.get("aliases"))
             feed = web_url(mapping.get("feed"))
             pictures = tuple(_pictures(mapping.get("images")))
-            items.append(OrganizationItem(name, domain, names, feed, pictures, str(path)))
+            items.append(OrganizationItem(name, domain, names, feed, pictures, shown(str(path))))
         else:
             problems.append(_nameless(path, "name and domain"))
     return items, problems
 
 
 def _nameless(path: Path, needed: str = "name") -> Problem:
-    return Problem("taxonomy-file", f"has no {needed}", f"Write {needed}, or move it away.", str(path), None, "name")
+    what, remedy = f"has no {needed}", f"Write {needed}, or move it away."
+    return Problem("taxonomy-file", what, remedy, shown(str(path)), None, "name")
 
 
 def _mappings(folders: Iterable[Path], problems: list[Problem]) -> Iterable[tuple[Path, dict[str, Any]]]:
+    paths: list[Path] = []
     for folder in folders:
-        if not folder.exists():
-            what = "does not exist"
-            problems.append(Problem("no-taxonomy", what, "Create it, or take it out of [taxonomy].", str(folder)))
-    for path in files(folders):
+        try:
+            paths += _inside(folder)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            what = "does not exist" if missing else f"cannot be listed: {error.strerror}"
+            remedy = "Create it, or take it out of [taxonomy]." if missing else "Let feedd's user read it."
+            problems.append(Problem("no-taxonomy", what, remedy, shown(str(folder))))
+    for path in paths:
         try:
             mapping = _mapping(path)
         except BrokenArticle as error:
             found = error.problem
-            problems.append(Problem(found.kind, found.what, found.remedy, str(path), found.line))
+            problems.append(Problem(found.kind, found.what, found.remedy, shown(str(path)), found.line))
         except OSError as error:
             remedy = "Let feedd's user read it."
-            problems.append(Problem("unreadable", f"cannot be read: {error.strerror}", remedy, str(path)))
+            problems.append(Problem("unreadable", f"cannot be read: {error.strerror}", remedy, shown(str(path))))
         else:
             yield path, mapping
 
 
 def _mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, or in the front matter of a Markdown file; an empty one where there is none."""
+    if not S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")  # a named pipe would be waited for
     with path.open("rb") as file:
         data = file.read(MAX_FILE)
     if path.suffix in {".yaml", ".yml"}:
-        data = b"---\n" + data.removeprefix(b"\xef\xbb\xbf").removeprefix(b"---\n") + b"\n---\n"
+        return _yaml_mapping(data)
     head = header.read(data)
     return head.mapping if head else {}
 
 
+def _yaml_mapping(data: bytes) -> dict[str, Any]:
+    """The mapping of a YAML document, with or without `---` before it: read as front matter is, by the same rules."""
+    start = _YAML_START.match(data)
+    skipped = start.end() if start else 3 * data.startswith(b"\xef\xbb\xbf")
+    try:
+        head = header.read(b"---\n" + data[skipped:] + b"\n---\n")
+    except BrokenArticle as error:
+        found = error.problem
+        line = found.line and found.line - 1 + data.count(b"\n", 0, skipped)
+        raise BrokenArticle(replace(found, line=line)) from None
+    if head and head.body not in {"", "---"}:
+        what = "holds more than one document"
+        raise BrokenArticle(Problem("taxonomy-file", what, "Write one file for each."))
+    return head.mapping if head else {}
+
+
 def _text(value: object) -> str:
-    return plain(value) if isinstance(value, str) else ""
+    return plain(str(value)) if isinstance(value, str) else ""
 
 
 def _texts(value: object) -> tuple[str, ...]:

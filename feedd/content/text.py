@@ -7,7 +7,13 @@ import html
 import re
 import unicodedata
 
-_HIDDEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+# What no browser shows, from its beginning to its end.
+_HIDDEN = tuple(
+    (re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for begin, end in ((r"<!--", r"-->"), (r"<script\b", r"</script\s*>"), (r"<style\b", r"</style\s*>"))
+)
+# Tags that part words in a browser.
+_BREAK = re.compile(r"</?(?:p|br|hr|div|h[1-6]|[uod]l|li|d[td]|blockquote|pre|table|t[rdh])\b[^<>]*>", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _SPACE = re.compile(r"\s+")
 # What XML 1.0 (section 2.2) cannot carry, C1 controls (discouraged there), and marks without width.
@@ -24,10 +30,21 @@ def plain(value: str) -> str:
     if value.isprintable() and not ("<" in value or "&" in value or "  " in value) and value == value.strip():
         return value  # four out of five; the only white space that counts as printable is the space
     if "<" in value:
-        value = _TAG.sub("", _HIDDEN.sub(" ", value))
+        value = _TAG.sub("", _BREAK.sub(" ", _without_hidden(value)))
     if "&" in value:
         value = html.unescape(value)
     return _SPACE.sub(" ", _UNFIT.sub("", value)).strip()
+
+
+def _without_hidden(value: str) -> str:
+    """The text without comments, scripts and styles; one that does not end hides nothing. Takes time linear in size."""
+    for begin, end in _HIDDEN:
+        shown, place = [], 0
+        while (opening := begin.search(value, place)) and (closing := end.search(value, opening.end())):
+            shown.append(value[place : opening.start()])
+            place = closing.end()
+        value = " ".join([*shown, value[place:]])
+    return value
 
 
 def carriable(value: str) -> str:

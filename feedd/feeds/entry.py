@@ -29,7 +29,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """A topic of an entry: `term` is its stable name, `label` its name for people, `scheme` says whose terms they are."""
+    """A topic of an entry: `term` names it for ever, `label` for people, `scheme` says whose terms these are."""
 
     term: str
     label: str
@@ -82,9 +82,10 @@ class Entry:
 class Feed:
     """What is said of a feed as a whole, its title above all; the same in every format.
 
-    `name` is the path of its documents below the output directory without the suffix, such as `topics/ai`; `base` is the
-    URL of that directory, ending in `/`. `page` is the page or site that the feed is about. `updated` is the newest of
-    its entries', never the clock's; `newest` is when the newest of them was published, None without any. `icon` is a small square picture, `logo` a larger one. `ttl` is in minutes.
+    `name` is the path of its documents below the output directory without the suffix, such as `topics/ai`; `base` is
+    the URL of that directory, ending in `/`. `page` is the page or site that the feed is about. `updated` is the newest
+    of its entries', never the clock's; `newest` is when the newest of them was published, None without any. `icon` is a
+    small square picture, `logo` a larger one. `ttl` is in minutes.
     """
 
     id: str

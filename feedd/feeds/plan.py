@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from feedd.config import Config, FeedConfig
 from feedd.content.article import Article
+from feedd.content.links import domain
 from feedd.content.slugs import domain_slug, slug
 from feedd.content.taxonomy import Taxonomy
 from feedd.content.text import key
@@ -19,16 +20,24 @@ ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
 
 @dataclass(slots=True)
 class Plan:
-    """The feeds of a site. Names are paths below the output directory without suffix, such as `topics/ai`."""
+    """The feeds of a site. Names are paths below the output directory without suffix, such as `topics/ai`.
+
+    `former` leads from the feed of a former name of a topic to the feed of that topic; `collections` are those that the
+    automatic feeds take, all where it is empty.
+    """
 
     config: Config
     taxonomy: Taxonomy
     configured: dict[str, Spec] = field(init=False)
+    former: dict[str, str] = field(init=False)
+    collections: frozenset[str] = field(init=False)
     needs_title: bool = field(init=False)
     needs_rank: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.configured = {feed.name: _configured(feed, self.config, self.taxonomy) for feed in self.config.feeds}
+        self.former = _former(self.taxonomy)
+        self.collections = frozenset(map(key, self.config.output.collections))
         specs = self.configured.values()
         self.needs_title = any(spec.title_contains for spec in specs)
         self.needs_rank = any(spec.sticky or spec.order in {"quality", "heat"} for spec in specs)
@@ -42,10 +51,9 @@ class Plan:
         if name in self.configured:
             return self.configured[name]
         output = self.config.output
-        base = Spec(name, "all", output.all_title, collections=frozenset(output.collections), limit=output.limit)
+        base = Spec(name, "all", output.all_title, collections=self.collections, limit=output.limit)
         if name.startswith(TOPICS):
-            wanted = name.removeprefix(TOPICS)
-            topics = self.taxonomy.children(wanted) if self.config.taxonomy.rollup else frozenset({wanted})
+            topics = frozenset({name.removeprefix(TOPICS)})
             return replace(base, kind="topic", title=output.topic_title, topics=topics)
         if name.startswith(PROVIDERS):
             providers = frozenset({name.removeprefix(PROVIDERS)})
@@ -56,26 +64,19 @@ class Plan:
         """The names of the feeds that admit a card."""
         names: list[str] = []
         output = self.config.output
-        if not output.collections or card.traits.collection in output.collections:
+        if not self.collections or card.traits.collection in self.collections:
             if output.all:
                 names.append(ALL)
             if output.topics:
-                names += [TOPICS + topic for topic in self._shelves(card.traits.topics)]
+                names += [TOPICS + topic for topic in card.traits.topics]
             if output.providers and card.traits.provider:
                 names.append(PROVIDERS + card.traits.provider)
         names += [name for name, spec in self.configured.items() if admits(spec, card)]
         return names
 
-    def _shelves(self, topics: tuple[str, ...]) -> Iterable[str]:
-        if not self.config.taxonomy.rollup:
-            return topics
-        return dict.fromkeys(name for topic in topics for name in (topic, *self.taxonomy.ancestors(topic)))
-
     def aliases(self, name: str) -> list[str]:
         """The other names under which a feed's documents lie too: those of the former names of its topic."""
-        topic = self.taxonomy.listed(name.removeprefix(TOPICS)) if name.startswith(TOPICS) else None
-        slugs = {slug(alias) for alias in topic.aliases} if topic else set()
-        return [TOPICS + alias for alias in sorted(slugs - self.taxonomy.slugs)]
+        return sorted(former for former, present in self.former.items() if present == name)
 
     def named(self, spec: Spec, article: Article) -> tuple[str, str, str] | None:
         """The name, icon and logo of a feed's topic or provider, as the taxonomy or else its newest article has them;
@@ -105,10 +106,15 @@ class Plan:
         )
 
     def topics(self, article: Article) -> tuple[str, ...]:
-        """The slugs of an article's topics, in its order, those that the configuration ignores left out."""
+        """The slugs of an article's topics, in its order, those that the configuration ignores left out; where topics
+        are rolled up, each is followed by those above it.
+        """
+        settings = self.config.taxonomy
         topics = [self.taxonomy.topic(name) for name in article.topics]
-        ignore = self.config.taxonomy.unknown_topics == "ignore"
-        return tuple(dict.fromkeys(topic.slug for topic in topics if topic.known or not ignore))
+        slugs = [topic.slug for topic in topics if topic.known or settings.unknown_topics != "ignore"]
+        if settings.rollup:
+            slugs = [name for topic in slugs for name in (topic, *self.taxonomy.ancestors(topic))]
+        return tuple(dict.fromkeys(slugs))
 
 
 def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
@@ -116,9 +122,6 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
 
     def topics(names: Iterable[str]) -> frozenset[str]:
         return frozenset(taxonomy.topic(name).slug for name in names)
-
-    def with_children(names: frozenset[str]) -> frozenset[str]:
-        return frozenset().union(*map(taxonomy.children, names)) if config.taxonomy.rollup else names
 
     def providers(names: Iterable[str]) -> frozenset[str]:
         return frozenset(_provider(name, taxonomy) for name in names)
@@ -128,13 +131,13 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
         "feed",
         feed.title or feed.name,
         feed.description,
-        frozenset(feed.collections),
-        with_children(topics(feed.topics)),
+        frozenset(map(key, feed.collections)),
+        topics(feed.topics),
         topics(feed.all_topics),
-        with_children(topics(feed.not_topics)),
+        topics(feed.not_topics),
         providers(feed.providers),
         providers(feed.not_providers),
-        frozenset(feed.types),
+        frozenset(map(key, feed.types)),
         frozenset(feed.languages),
         feed.title_contains,
         feed.min_quality,
@@ -149,4 +152,16 @@ def _provider(name: str, taxonomy: Taxonomy) -> str:
     found = taxonomy.organizations.get(key(name))
     if found:
         return found.key
-    return domain_slug(key(name).removeprefix("www.")) if "." in name else slug(name)
+    known_as = domain(name)
+    return domain_slug(known_as) if known_as else slug(name)
+
+
+def _former(taxonomy: Taxonomy) -> dict[str, str]:
+    """The feeds of former names, where neither the name nor its path belongs to another topic."""
+    former: dict[str, str] = {}
+    for topic in taxonomy.topics.values():
+        for alias in topic.aliases:
+            path = slug(alias)
+            if path not in taxonomy.slugs and taxonomy.topic(alias).slug == topic.slug:
+                former[TOPICS + path] = TOPICS + topic.slug
+    return former

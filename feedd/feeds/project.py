@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from feedd.config import Config
 from feedd.content.article import Article, Link, Picture
-from feedd.content.links import absolute
+from feedd.content.links import absolute, story
 from feedd.content.taxonomy import Taxonomy
+from feedd.content.text import carriable
 from feedd.feeds.entry import Author, Category, Entry, Image, Related
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MAX_RELATED = 5
 def project(
     article: Article, id: str, updated: int, related: Sequence[Link], taxonomy: Taxonomy, config: Config
 ) -> Entry:
-    """What subscribers see of an article. `related` are the links that may be shown (`shown_related`)."""
+    """What subscribers see of an article. `related` are those of its `distinct_related` that may be shown."""
     link = address(article, config)
     provider = taxonomy.organization(article.provider, article.link)
     language = article.language
@@ -34,7 +35,7 @@ def project(
         summary=article.excerpt,
         html=body_html(article, link) if article.body else "",
         link=link,
-        via=article.link if article.link != link and not _is_amp(article, link) else "",
+        via=_via(article, link),
         published=article.date,
         updated=updated,
         categories=_categories(article, taxonomy, config),
@@ -56,8 +57,11 @@ def address(article: Article, config: Config) -> str:
     return article.link
 
 
-def _is_amp(article: Article, link: str) -> bool:
-    return link == article.amp_url
+def _via(article: Article, link: str) -> str:
+    """The original, where that is another page than the one that the link leads to (an AMP page is the same page)."""
+    page = article.link if link == article.amp_url else link
+    original = article.original_url
+    return original if original and original != page and story(original) != story(page) else ""
 
 
 def _categories(article: Article, taxonomy: Taxonomy, config: Config) -> tuple[Category, ...]:
@@ -76,8 +80,14 @@ def _image(picture: Picture | None, base: str) -> Image | None:
 
 def distinct_related(article: Article) -> list[Link]:
     """The related links of an article without itself and without those that lead to one story twice."""
-    links = {link.story: link for link in reversed(article.related) if link.story != article.story}
-    return list(reversed(links.values()))
+    if not article.related:
+        return []
+    own = {story(url) for url in (article.web_url, article.original_url, article.amp_url) if url}
+    links: dict[int, Link] = {}
+    for link in article.related:
+        if link.story not in own:
+            links.setdefault(link.story, link)
+    return list(links.values())
 
 
 def body_html(article: Article, link: str) -> str:
@@ -96,7 +106,7 @@ def _markdown() -> "MarkdownIt":
 def sanitised(html: str, base: str) -> str:
     """HTML of which nothing can run or load a page: an allow-list of tags, http(s) and mailto addresses only.
 
-    Relative addresses are made absolute from `base`; those that cannot be are dropped.
+    Relative addresses are made absolute from `base`; those that cannot be are dropped, as is what XML cannot carry.
     """
     import nh3
 
@@ -109,7 +119,7 @@ def sanitised(html: str, base: str) -> str:
     clean: str = nh3.clean(
         html, attributes=attributes, attribute_filter=attribute, url_schemes={"http", "https", "mailto"}
     )
-    return clean.strip()
+    return carriable(clean).strip()
 
 
 _MAIL = re.compile(r"mailto:[^\s]+\Z", re.IGNORECASE)

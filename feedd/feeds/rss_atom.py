@@ -90,9 +90,10 @@ def _refused(what: str, format_name: str, error: Exception) -> RenderError:
 
 
 def _hexadecimal(xml: bytes) -> bytes:
-    """The same XML with `&#x26;`, `&#x3C;` and `&#x3E;` for what is escaped, as the RSS Board's profile asks.
+    """The same XML with `&#x26;`, `&#x3C;` and `&#x3E;` for what is escaped.
 
-    Readers that take a title for HTML undo a named reference twice, so that `&lt;b&gt;` would become markup.
+    RSS does not say whether a title is plain text or HTML; in this form most readers take it for plain text, so that
+    the RSS Board's profile asks for it ("Character Data").
     """
     return xml.replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;").replace(b"&gt;", b"&#x3E;")
 

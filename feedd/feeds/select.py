@@ -16,8 +16,8 @@ from feedd.content.text import key
 
 
 class Traits(NamedTuple):
-    """What feeds select by. `topics` are slugs, `provider` is a file name; `title`, `quality` and `heat` are only filled
-    in where some feed selects by them.
+    """What feeds select by. `topics` are slugs, where topics are rolled up with those above them; `provider` is a file
+    name; `title`, `quality` and `heat` are only filled in where some feed selects by them.
     """
 
     collection: str
@@ -100,8 +100,13 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _has_words(card: Card, spec: Spec) -> bool:
-    title = key(card.traits.title)
-    return any(key(words) in title for words in spec.title_contains)
+    title = f" {key(card.traits.title)} "
+    return any(_folded(words) in title for words in spec.title_contains)
+
+
+def _folded(words: str) -> str:
+    """Words to be found in a title; a space at either end means that a word ends there."""
+    return f"{' ' * words[:1].isspace()}{key(words)}{' ' * words[-1:].isspace()}"
 
 
 FILTERS: tuple[Rule, ...] = (
@@ -187,7 +192,9 @@ def leaves(card: Card, spec: Spec) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The members of a feed, in its order; `due` is when age alone changes it; `marks` are the ids that stay (sticky)."""
+    """The members of a feed in its order. `due` is when age alone may change them, `marks` are the ids that stay in a
+    sticky feed.
+    """
 
     cards: tuple[Card, ...] = ()
     due: int | None = None
@@ -198,10 +205,18 @@ Twins = Callable[[Card], Iterable[Card]]
 """The other cards that lead to the same story."""
 
 
-def earlier_twin(card: Card, spec: Spec, now: int, twins: Twins) -> Card | None:
-    """The card of the same story that came first and that the feed takes too: of the two, that one stays."""
+def enters(card: Card, spec: Spec, marked: Container[str]) -> bool:
+    """Whether quality and heat let a card in: they are enough, or were once."""
+    return not spec.sticky or enough(card, spec) or card.id in marked
+
+
+def earlier_twin(card: Card, spec: Spec, now: int, marked: Container[str], twins: Twins) -> Card | None:
+    """The card of the same story that came first and that the feed takes too: of the two, that one stays.
+
+    It stands for the story even after it grew too old for the feed: subscribers saw it.
+    """
     for other in twins(card):
-        if place(other) < place(card) and other.shown(now) and admits(spec, other):
+        if place(other) < place(card) and other.shown(now) and admits(spec, other) and enters(other, spec, marked):
             return other
     return None
 
@@ -212,17 +227,21 @@ def select(spec: Spec, shelf: Sequence[Card], now: int, marked: Container[str], 
     `marked` are the ids that were members when the feed was last selected; it matters for sticky feeds alone.
     """
     chosen: list[Card] = []
+    firsts: set[str] = set()
     for card in _candidates(spec, shelf, now):
-        if spec.sticky and not enough(card, spec) and card.id not in marked:
+        if not enters(card, spec, marked):
             continue
-        if earlier_twin(card, spec, now, twins) is None:
+        twin = earlier_twin(card, spec, now, marked, twins)
+        if twin is None:
             chosen.append(card)
             if len(chosen) == spec.limit and spec.order == "newest" and not spec.sticky:
                 break
-    marks = frozenset(card.id for card in chosen) if spec.sticky else frozenset()
+        elif twin.id in marked:
+            firsts.add(twin.id)
+    marks = firsts.union(card.id for card in chosen) if spec.sticky else ()
     ordered = sorted(chosen, key=ORDERS[spec.order])[: spec.limit]
     due = min((when for card in chosen if (when := leaves(card, spec)) is not None), default=None)
-    return Selection(tuple(ordered), due, marks)
+    return Selection(tuple(ordered), due, frozenset(marks))
 
 
 def _candidates(spec: Spec, shelf: Sequence[Card], now: int) -> Iterator[Card]:

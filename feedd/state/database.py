@@ -1,7 +1,7 @@
 """Database: the one SQLite file of the state, opened so that it never stops publishing.
 
-In: the state directory. Out: a `Database` with the tables of the index and the ledger, and what is wrong with it. A file
-that is corrupt is put aside and replaced; one that is locked, or in a place that cannot be written, is copied into
+In: the state directory. Out: a `Database` with the tables of the index and the ledger, and what is wrong with it. A
+file that is corrupt is put aside and replaced; one that is locked, or in a place that cannot be written, is copied into
 memory as far as it can be read, and the run goes on from there. Does not know what the rows mean.
 """
 

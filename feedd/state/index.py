@@ -105,7 +105,7 @@ class Index:
     def add(self, records: Iterable[tuple[Record, str | None]]) -> None:
         """Keep new files, each with the id of its article."""
         placed = [(self._new_key(), record, id) for record, id in records]
-        self._executemany(_INSERT, (_columns(record, id) + (record.path, key) for key, record, id in placed))
+        self._executemany(_INSERT, ((*_columns(record, id), record.path, key) for key, record, id in placed))
         articles = ((key, record.article) for key, record, _ in placed if record.article)
         self._executemany("INSERT INTO article VALUES (?, ?)", articles)
         related = ((story, key) for key, record, _ in placed for story in record.stories)
