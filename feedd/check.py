@@ -6,13 +6,15 @@ by which a run reads; what is added here needs all articles at once, or is no ob
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 
+from feedd.content import header
 from feedd.content.article import Article
 from feedd.content.text import key
 from feedd.desk import Desk, Record, decode_article, decode_problems
-from feedd.errors import Problem, SourceError
+from feedd.errors import BrokenArticle, Problem, SourceError
 from feedd.workers import Workers
 
 
@@ -48,23 +50,33 @@ def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Probl
     keeper = keepers.setdefault(record.id, record.path)
     if keeper != record.path:
         what = f"has the id {record.id} of {keeper}, which keeps it; this one is in no feed"
-        yield Problem(
-            "duplicate-id", what, "Rename one of the two files, or give it a `guid`.", record.path, field="guid"
-        )
+        remedy = "Rename one of the two files, or give it a `guid`."
+        yield Problem("duplicate-id", what, remedy, record.path, _line(desk, record.path, "guid"), "guid")
     yield from unknown_topics(desk, decode_article(record.article))
 
 
 def unknown_topics(desk: Desk, article: Article) -> Iterator[Problem]:
-    """The topics of an article that the taxonomy does not list, each with the nearest one; none without taxonomy."""
+    """The topics of an article that the taxonomy does not list, each with the nearest one that it does; none where it
+    lists no topics at all.
+    """
     listed = desk.taxonomy.topics
-    for name in article.topics if listed else ():
-        if key(name) not in listed:
-            near = get_close_matches(key(name), listed, 1)
-            meant = f"Did you mean {listed[near[0]].name!r}? Else add" if near else "Add"
-            ignored = desk.config.taxonomy.unknown_topics == "ignore"
-            what = f"{name!r} is not in the taxonomy; it gets {'no feed' if ignored else 'a feed of its own'}"
-            remedy = f"{meant} it to the taxonomy."
-            yield Problem("unknown-topic", what, remedy, article.path, field="topics", severity="warning")
+    unknown = [name for name in article.topics if key(name) not in listed] if listed else []
+    line = _line(desk, article.path, "topics") if unknown else None
+    for name in unknown:
+        near = get_close_matches(key(name), listed, 1)
+        meant = f"Did you mean {listed[near[0]].name!r}? Else add" if near else "Add"
+        ignored = desk.config.taxonomy.unknown_topics == "ignore"
+        what = f"{name!r} is not in the taxonomy; it gets {'no feed' if ignored else 'a feed of its own'}"
+        yield Problem("unknown-topic", what, f"{meant} it to the taxonomy.", article.path, line, "topics", "warning")
+
+
+def _line(desk: Desk, path: str, field: str) -> int | None:
+    """The line of a front matter field; the file is read again, since few lines are asked for and records keep none."""
+    with suppress(OSError, BrokenArticle):  # it was changed meanwhile
+        found = desk.tree.read(path, desk.rules.max_bytes)
+        head = header.read(found[1]) if found else None
+        return head.line(field) if head else None
+    return None
 
 
 def _places(desk: Desk) -> Iterator[Problem]:

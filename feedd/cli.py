@@ -55,7 +55,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("\nfeedd: interrupted; every document is whole, and the next build does the rest", err=True)
+            click.echo("\nfeedd: interrupted; no document is left half-written", err=True)
             sys.exit(INTERRUPTED)
 
 

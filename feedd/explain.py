@@ -1,15 +1,16 @@
 """Explain: why an article is in a feed or not, rule by rule.
 
 In: a pipeline that has just run, the moment, and an article's path. Out: verdicts in the order in which the rules are
-asked. Decides nothing: the rules are those of `content.article` and `feeds.select`. Writes nothing.
+asked. Decides nothing: files are read by the desk, the rules are those of `feeds.select`. Writes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
-from feedd.content.article import Article, Reading, parse
-from feedd.desk import Desk
-from feedd.feeds.select import Card, Spec, asked, earlier_twin, enough, leaves, readable, select
+from feedd.content.article import Article
+from feedd.desk import Desk, Record, decode_problems
+from feedd.errors import Problem
+from feedd.feeds.select import Card, Spec, admits, asked, earlier_twin, enough, enters, leaves, readable, select
 from feedd.pipeline import Pipeline
 from feedd.state.index import Row
 
@@ -34,69 +35,85 @@ class Explanation:
 
     def shown_in(self, feed: str) -> bool:
         """Whether subscribers of that feed see the article."""
-        return all(verdict.passes for verdict in (*self.article, *self.feeds[feed]))
+        return feed in self.feeds and all(verdict.passes for verdict in (*self.article, *self.feeds[feed]))
 
 
 def explain(pipeline: Pipeline, path: str, now: int, feed: str | None = None) -> Explanation:
-    """Why the article at a path is where it is. `feed` names one feed; without it, those of its topics, its provider,
-    all, and every configured one. Raises KeyError for a feed that there is not.
+    """Why the article at a path is where it is. `feed` names one feed, perhaps by a former name; without it, those of
+    its topics, its provider, all, and every configured one. No feeds are explained for what no author published.
+
+    Raises KeyError for a feed that there is not.
     """
-    row = pipeline.index.row(path)
-    verdicts = tuple(_standing(pipeline, row, path, now))
-    card = pipeline.catalogue.get(row.id) if row and row.id and not row.rival else None
-    names = [feed] if feed else _near(pipeline, card)
+    plan = pipeline.desk.plan
+    feed = plan.former.get(feed, feed) if feed else None
     if feed and feed not in pipeline.feed_names():
         raise KeyError(feed)
-    feeds = {name: tuple(_membership(pipeline, pipeline.desk.plan.spec(name), card, now)) for name in names if card}
-    return Explanation(path, (row.id if row else None) or "", verdicts, feeds)
-
-
-def _near(pipeline: Pipeline, card: Card | None) -> list[str]:
-    plan = pipeline.desk.plan
-    return sorted({*(plan.route(card) if card else ()), *plan.configured})
+    row = pipeline.index.row(path)
+    article = tuple(_standing(pipeline, row, path, now))
+    card = pipeline.catalogue.get(row.id) if row and row.id and not row.rival else None
+    if row is None or card is None:
+        return Explanation(path, (row and row.id) or "", article, {})
+    names = [feed] if feed else sorted({*plan.route(card), *plan.configured})
+    return Explanation(path, card.id, article, {name: _membership(pipeline, name, card, now) for name in names})
 
 
 # The article by itself
 
 
 def _standing(pipeline: Pipeline, row: Row | None, path: str, now: int) -> Iterator[Verdict]:
+    """What the file says now, then what the index holds of it, which is what subscribers see."""
     desk = pipeline.desk
+    held = row is not None and row.id is not None
     wanted = desk.tree.wanted(path)
-    yield Verdict(
-        "content", wanted, "matches content.include" if wanted else "not matched by content.include, or excluded"
-    )
-    found = desk.tree.read(path, desk.rules.max_bytes) if wanted else None
-    if found is None:
-        yield Verdict("file", False, "there is no such file")
-        return
-    reading = parse(path, found[1], desk.rules)
-    yield from _as_read(reading, row)
+    record = desk.record(path) if wanted else None
+    yield _wanted(wanted, held)
+    if wanted:
+        yield _as_read(record, held)
     if row is None or row.id is None:
         return
     yield Verdict("id", not row.rival, f"{row.id}, which {row.rival} keeps" if row.rival else row.id)
-    article = pipeline.index.article(row.key)
-    withheld = _withheld(reading.article, row, now)
-    if withheld:
-        yield Verdict("guard", True, "it is to be withdrawn, but the mass-change guard keeps all articles")
-    yield from _decided(article, now)
+    if row.shown(now) and not row.rival and _leaves(record, now):
+        says = "it would leave, but is held back: too many would at once, or the content cannot be listed"
+        yield Verdict("guard", True, says)
+    yield from _decided(pipeline.index.article(row.key), now)
 
 
-def _as_read(reading: Reading, row: Row | None) -> Iterator[Verdict]:
-    if reading.state == "skipped":
-        yield Verdict("front-matter", False, "the file does not open with a --- fence, so it is no article")
-    elif reading.state == "article":
-        yield Verdict("front-matter", True, "reads well")
-    else:
-        kept = bool(row and row.id)
-        wrong = (
-            "; ".join(f"{p.field}: {p.what}" if p.field else p.what for p in reading.problems) or "the file is empty"
-        )
-        yield Verdict("front-matter", kept, f"{wrong}; {'its last good version stays' if kept else 'never read well'}")
+def _wanted(wanted: bool, held: bool) -> Verdict:
+    says = "matches content.include" if wanted else "not matched by content.include, or excluded"
+    return Verdict("content", wanted or held, says)
 
 
-def _withheld(article: Article | None, row: Row, now: int) -> bool:
-    gone = article is None or not article.published or article.removed
-    return gone and row.shown(now) and article is not None
+def _as_read(record: Record | Problem | None, held: bool) -> Verdict:
+    """The verdict on the file; one that says nothing good passes where the index still holds an article of it."""
+    if record is None:
+        return Verdict("file", held, "there is no such file")
+    if isinstance(record, Problem):
+        return Verdict("file", held, record.what)
+    if record.state == "article":
+        return Verdict("front-matter", True, "reads well")
+    if record.state == "skipped":
+        return Verdict("front-matter", held, "the file does not open with a --- fence, so it is no article")
+    return Verdict("front-matter", held, f"{_wrong(record)}; {_kept(record, held)}")
+
+
+def _wrong(record: Record) -> str:
+    problems = decode_problems(record.problems) if record.problems else ()
+    return "; ".join(f"{one.field}: {one.what}" if one.field else one.what for one in problems) or "the file is empty"
+
+
+def _kept(record: Record, held: bool) -> str:
+    if held:
+        return "its last good version stays"
+    return "its text says not to publish it" if record.withdrawn else "it never read well"
+
+
+def _leaves(record: Record | Problem | None, now: int) -> bool:
+    """Whether an article would be seen no longer, if it went by its file alone."""
+    if record is None:
+        return True
+    if isinstance(record, Problem) or (record.state in {"broken", "empty"} and not record.withdrawn):
+        return False
+    return not record.shown(now)
 
 
 def _decided(article: Article, now: int) -> Iterator[Verdict]:
@@ -112,43 +129,53 @@ def _decided(article: Article, now: int) -> Iterator[Verdict]:
 # The article in a feed
 
 
-def _membership(pipeline: Pipeline, spec: Spec, card: Card, now: int) -> Iterator[Verdict]:
-    for rule in asked(spec):
-        yield Verdict(rule.name, rule.passes(card, spec), rule.says(card, spec))
+def _membership(pipeline: Pipeline, name: str, card: Card, now: int) -> tuple[Verdict, ...]:
+    """The verdicts of a feed's rules; of its limit only for an article that passes all others."""
+    plan = pipeline.desk.plan
+    spec = plan.spec(name)
+    marked = pipeline.ledger.marks(name) if spec.sticky else set()
+    verdicts = [Verdict(rule.name, rule.passes(card, spec), rule.says(card, spec)) for rule in asked(spec)]
+    if admits(spec, card) and name not in plan.route(card):
+        verdicts.append(Verdict("feed", False, "the configuration has no such feed any more"))
     if spec.sticky:
-        yield _sticky(pipeline, spec, card)
-    if (until := leaves(card, spec)) is not None:
-        yield Verdict(
-            "age", now < until, f"{'in the window until' if now < until else 'too old since'} {readable(until)}"
-        )
-    twin = earlier_twin(card, spec, now, pipeline.catalogue.twins)
-    yield Verdict("same-story", twin is None, f"{twin.id} tells the same story and came first" if twin else "told once")
-    yield _limit(pipeline, spec, card, now)
+        verdicts.append(_minimum(spec, card, marked))
+    until = leaves(card, spec)
+    if until is not None:
+        says = f"{'in the window until' if now < until else 'too old since'} {readable(until)}"
+        verdicts.append(Verdict("age", now < until, says))
+    twin = earlier_twin(card, spec, now, marked, pipeline.catalogue.twins)
+    says = f"{twin.id} tells the same story and came first" if twin else "told once"
+    verdicts.append(Verdict("same-story", twin is None, says))
+    if card.shown(now) and all(verdict.passes for verdict in verdicts):
+        verdicts.append(_limit(pipeline, spec, card, now, marked))
+    return tuple(verdicts)
 
 
-def _sticky(pipeline: Pipeline, spec: Spec, card: Card) -> Verdict:
+def _minimum(spec: Spec, card: Card, marked: Container[str]) -> Verdict:
     wants = f"quality ≥ {spec.min_quality}, heat ≥ {spec.min_heat}".replace("None", "any")
     has = f"quality {card.traits.quality}, heat {card.traits.heat}; the feed wants {wants}"
-    if enough(card, spec):
-        return Verdict("minimum", True, has)
-    stays = card.id in pipeline.ledger.marks(spec.name)
-    return Verdict("minimum", stays, f"{has}{'; it was in before, so it stays' if stays else ''}")
+    stays = not enough(card, spec) and card.id in marked
+    return Verdict("minimum", enters(card, spec, marked), f"{has}{'; it was in before, so it stays' if stays else ''}")
 
 
-def _limit(pipeline: Pipeline, spec: Spec, card: Card, now: int) -> Verdict:
-    marked = pipeline.ledger.marks(spec.name) if spec.sticky else set()
+def _limit(pipeline: Pipeline, spec: Spec, card: Card, now: int, marked: Container[str]) -> Verdict:
     shelf = pipeline.catalogue.shelf(spec.name)
-    chosen = select(spec, shelf, now, marked, pipeline.catalogue.twins).cards
-    inside = any(one.id == card.id for one in chosen)
-    full = len(chosen) == spec.limit and not inside
-    return Verdict("limit", not full, f"{'not among' if full else 'among'} the first {spec.limit} ({spec.order})")
+    inside = card in select(spec, shelf, now, marked, pipeline.catalogue.twins).cards
+    return Verdict("limit", inside, f"{'among' if inside else 'not among'} the first {spec.limit} ({spec.order})")
 
 
 def find(desk: Desk, named: str, known: Pipeline) -> str | None:
     """The path of an article that somebody names by its path, its id, or its file name."""
     root = desk.tree.root.rstrip("/") + "/"
     path = named.removeprefix(root).removeprefix("./")
-    if known.index.row(path) or desk.tree.read(path, 0):
+    if known.index.row(path) or _is_file(desk, path):
         return path
     holders = known.index.holders(named)
     return holders[0].path if holders else known.index.path_of_name(named)
+
+
+def _is_file(desk: Desk, path: str) -> bool:
+    try:
+        return desk.tree.read(path, 0) is not None
+    except OSError:  # such as a name that is too long, as ids can be
+        return False

@@ -9,7 +9,7 @@ only after the documents are in their places.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ from feedd.content.article import Link
 from feedd.content.source import Changes
 from feedd.content.taxonomy import fingerprint
 from feedd.desk import Desk, Job, decode_problems, tree_of
-from feedd.errors import Problem, PublishError, RenderError, SourceError
+from feedd.errors import Problem, PublishError, RenderError, SourceError, StateError
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.entry import Document, Feed
 from feedd.feeds.formats import FORMATS, Format
@@ -41,6 +41,9 @@ _Columns = list[bytes | Problem]
 """An entry in each format, or why it could not be written in that."""
 
 _encode = msgspec.msgpack.Encoder().encode
+
+_RESCUES = 2
+"""Databases that a run may go through after the first: a new or copied one, and an empty one in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,9 @@ def _silent(what: str, done: int, total: int) -> None:
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a run has published so far."""
+    """What a run has published so far. `written` is a set that keeps its order."""
 
-    written: list[str] = field(default_factory=list)
+    written: dict[str, None] = field(default_factory=dict)
     unchanged: int = 0
     problems: list[Problem] = field(default_factory=list)
 
@@ -79,36 +82,83 @@ class _Outcome:
 class Pipeline:
     """The line, with what it keeps in memory between runs: the desk, the catalogue, and the bytes of entries."""
 
-    def __init__(self, config: Config, database: Database, directory: Directory, progress: Progress = _silent) -> None:
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        directory: Directory,
+        progress: Progress = _silent,
+        processes: int | None = None,
+    ) -> None:
         self.config = config
-        self._database, self._directory, self._progress = database, directory, progress
+        self._database, self._directory, self._progress, self._processes = database, directory, progress, processes
         self._tree = tree_of(config)
         self.index, self.ledger = Index(database), Ledger(database)
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
         self._rendered: dict[str, tuple[Told, _Columns]] = {}
+        self._complete = False
+        self._rescued = False
 
     def run(self, now: int, hints: Iterable[str] | None = None, approved: bool = False) -> Report:
-        """One pass at the moment `now`. `hints` are paths to look at, None scans everything.
+        """One pass at the moment `now`. `hints` are paths to look at, None scans everything; so do the first run and
+        one that follows a failure.
 
-        Raises StateError where the state cannot be kept; the documents are in their places nevertheless, and the next
-        run does it again.
+        A state that fails on the way is replaced or worked around, and the run begins again; what was wrong with it
+        when it was opened is known to whoever opened it. Raises StateError where not even memory can be written.
         """
+        faults = self._return_to_file()
+        return self._attempt(now, hints, approved, _Outcome(), faults, rescues=0)
+
+    def _attempt(
+        self,
+        now: int,
+        hints: Iterable[str] | None,
+        approved: bool,
+        outcome: _Outcome,
+        faults: tuple[Problem, ...],
+        rescues: int,
+    ) -> Report:
+        """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
+        complete, self._complete = self._complete, False
         try:
             with self._database.transaction():
-                return self._run(now, hints, approved)
+                report = self._run(now, hints if complete else None, approved, outcome)
+        except StateError as error:
+            if rescues == _RESCUES:
+                raise
+            self._work_on(self._database.rescued(error, blank=rescues > 0))
+            self._rescued = True
+            again = _Outcome(outcome.written)
+            return self._attempt(now, None, approved, again, (*faults, *self._database.problems), rescues + 1)
         except BaseException:
             self._catalogue = None
             raise
+        self._complete = True
+        return replace(report, problems=(*faults, *report.problems))
 
-    def _run(self, now: int, hints: Iterable[str] | None, approved: bool) -> Report:
+    def _return_to_file(self) -> tuple[Problem, ...]:
+        """Go back to the state's file where a run had to leave it; what is wrong with it now."""
+        reopened = self._database.reopened()
+        if reopened:
+            self._work_on(reopened)
+            self._rescued = False
+            return reopened.problems
+        return () if self._database.durable or not self._rescued else self._database.problems
+
+    def _work_on(self, database: Database) -> None:
+        self._database, self._catalogue, self._complete = database, None, False
+        self.index, self.ledger = Index(database), Ledger(database)
+
+    def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
         renewed = hints is None and self._renew()
         changes, problems = self._changes(hints)
         stale, last, due = self._stale(hints, now), self._number("now", now), self._number("due", now + 1)
         if not (renewed or changes or stale) and last <= now < due:
-            report = Report(now, due=self._number("due", 0) or None, problems=tuple(problems))
+            written, due_at = tuple(outcome.written), self._number("due", 0) or None
+            report = Report(now, written=written, due=due_at, problems=tuple(problems))
         else:
-            edits, outcome, feeds = self._advance(changes, stale, last, now, renewed, approved)
+            edits, feeds = self._advance(changes, stale, last, now, renewed, approved, outcome)
             report = Report(
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
@@ -118,16 +168,19 @@ class Pipeline:
         return report
 
     def _advance(
-        self, changes: Changes, stale: set[str], last: int, now: int, renewed: bool, approved: bool
-    ) -> tuple[Edits, _Outcome, int]:
+        self, changes: Changes, stale: set[str], last: int, now: int, renewed: bool, approved: bool, outcome: _Outcome
+    ) -> tuple[Edits, int]:
         """Take in what changed, find the feeds that this touches, and publish those."""
         from feedd.workers import Workers  # a run that finds nothing to do needs none, nor a desk
 
-        with Workers(self.desk) as workers:
+        with Workers(self.desk, self._processes) as workers:
+            if not renewed:
+                self._filled()  # before the intake, so that it is known which feeds an article leaves
             edits = self._take_in(changes, workers, now, approved)
             observed = self._observe_all(edits, now) if renewed else self._observe(edits, last, now)
             touched = stale | observed
-            return edits, self._publish(touched, workers, now), len(touched)
+            self._publish(touched, workers, now, outcome)
+            return edits, len(touched)
 
     def close(self) -> None:
         """Let go of the state."""
@@ -181,10 +234,19 @@ class Pipeline:
         """What is different on disk; nothing, and the problem, where the content cannot be listed."""
         try:
             if hints is not None:
-                return self._tree.look(hints, self.index.stamp), []
+                changes = self._tree.look(hints, self.index.stamp)
+                if not changes.removed or self._others_remain(changes):
+                    return changes, []
             return self._tree.scan(self.index.stamps()), []
         except SourceError as error:
             return Changes(), [error.problem]
+
+    def _others_remain(self, changes: Changes) -> bool:
+        """Whether there are files beside those that are gone; where none is found, only a scan tells if all are."""
+        if changes.added or changes.changed:
+            return True
+        others = set(self.index.paths(len(changes.removed) + 10)).difference(changes.removed)
+        return bool(self._tree.look(others, lambda path: None).added)
 
     def _take_in(self, changes: Changes, workers: "Workers", now: int, approved: bool) -> Edits:
         """Read what changed and bring the index up to date."""
@@ -208,7 +270,9 @@ class Pipeline:
 
     def _stale(self, hints: Iterable[str] | None, now: int) -> set[str]:
         """The feeds that age changes or that could not be written; in a scan also those that somebody tampered with."""
-        stale = set(self.ledger.stale_feeds(now, self._number("now", now)))
+        stale = set(self.ledger.stale_feeds(now))
+        if now < self._number("now", now):
+            stale |= {name for name, spec in self.desk.plan.configured.items() if spec.max_age}
         if hints is None:
             lies, written = self._directory.lies, list(self.ledger.all_written())
             stale |= {one.feed for path, one in written if not lies(path, one.size, one.mtime)}
@@ -220,6 +284,9 @@ class Pipeline:
     @property
     def catalogue(self) -> Catalogue:
         """The cards of all published articles."""
+        return self._filled()
+
+    def _filled(self) -> Catalogue:
         if self._catalogue is None:
             self._catalogue = Catalogue(self.desk.plan.route)
             self._catalogue.fill(self.index.cards())
@@ -227,17 +294,13 @@ class Pipeline:
 
     def _observe_all(self, edits: Edits, now: int) -> set[str]:
         """Everything anew, since the settings are others: all traits and looks, all entries, all feeds."""
-        fresh = len(edits.ids)
-        if fresh < self.index.public():
-            self.index.refile(
-                (key, self.desk.traits(article), self.desk.look(article))
-                for key, article in self.index.public_articles()
-            )
+        filed = self.index.public_articles(edits.kept if edits.everything else None)
+        self.index.refile((key, self.desk.traits(article), self.desk.look(article)) for key, article in filed)
         self.index.settle_all()
         self._catalogue = None
         ids = self.catalogue.ids()
         for id in ids:
-            self._tell(id, now, id in edits.ids)
+            self._tell(id, now, id in edits.ids and id not in edits.reread)
         for id in self.ledger.standing():
             if self.catalogue.get(id) is None:
                 self.ledger.retract(id, now)
@@ -262,7 +325,7 @@ class Pipeline:
         crossing = self.catalogue.crossing(last, now)
         stories = edits.stories | {card.story for id in crossing if (card := self.catalogue.get(id))}
         for id in sorted({*edits.ids, *crossing, *self.index.relating(stories)}):
-            if self._tell(id, now, True) and (card := self.catalogue.get(id)):
+            if self._tell(id, now, id not in edits.reread) and (card := self.catalogue.get(id)):
                 touched |= set(self.desk.plan.route(card))
         return touched
 
@@ -309,9 +372,8 @@ class Pipeline:
 
     # Select, render, publish
 
-    def _publish(self, names: Iterable[str], workers: "Workers", now: int) -> _Outcome:
+    def _publish(self, names: Iterable[str], workers: "Workers", now: int, outcome: _Outcome) -> None:
         """Bring the documents of these feeds up to date."""
-        outcome = _Outcome()
         chosen = {name: selection for name in sorted(names) if (selection := self._select(name, now)) is not None}
         rendering = self._render(chosen.values(), workers, now)
         for done, (name, selection) in enumerate(chosen.items(), 1):
@@ -323,7 +385,6 @@ class Pipeline:
         except OSError as error:
             what = f"cannot be made durable: {error.strerror}"
             outcome.problems.append(Problem("not-synced", what, "Look after the disk.", str(self._directory.root)))
-        return outcome
 
     def _select(self, name: str, now: int) -> Selection | None:
         """The members of a feed; None for one that has none, never had any, and need not be there."""
@@ -344,12 +405,17 @@ class Pipeline:
         """
         cards = {card.id: card for selection in chosen for card in selection.cards}
         told = {id: self._told(id) for id in cards}
-        todo = [id for id in cards if (at_hand := self._rendered.get(id)) is None or at_hand[0] != told[id]]
+        todo = [id for id in cards if not self._at_hand(id, told[id])]
         for id in todo:
             self._rendered.pop(id, None)
         jobs = [self._job(cards[id], told[id], now) for id in todo]
         written = zip(todo, workers.write(jobs), strict=True)
         return ((id, (told[id], columns)) for id, columns in written)
+
+    def _at_hand(self, id: str, told: Told) -> bool:
+        """Whether an entry was written as it is told now; what failed is tried again."""
+        known, columns = self._rendered.get(id, (None, []))
+        return known == told and not _failed(columns)
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
@@ -369,7 +435,7 @@ class Pipeline:
         for card in selection.cards:
             while card.id not in self._rendered:
                 id, rendered = next(rendering)
-                outcome.problems += [column for column in rendered[1] if isinstance(column, Problem)]
+                outcome.problems += _failed(rendered[1])
                 self._rendered[id] = rendered
 
     def _publish_feed(self, name: str, selection: Selection, outcome: _Outcome) -> None:
@@ -377,7 +443,7 @@ class Pipeline:
         rendered = [self._rendered[card.id] for card in selection.cards]
         updated = max((told.updated for told, _ in rendered), default=known.updated if known else 0)
         feed, label = self._feed(name, selection, updated, known.label if known else None)
-        stale = False
+        stale = any(_failed(columns) for _, columns in rendered)
         for column, form in enumerate(self.desk.formats):
             entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]
             stale |= not self._place(feed, form, entries, outcome)
@@ -418,8 +484,8 @@ class Pipeline:
     def _put(self, name: str, document: Document, outcome: _Outcome) -> None:
         placed = self._directory.put(document)
         if placed.written:
-            outcome.written.append(document.path)
-        else:
+            outcome.written[document.path] = None
+        elif document.path not in outcome.written:
             outcome.unchanged += 1
         self.ledger.write(document.path, Written(name, document.digest, placed.size, placed.mtime))
 
@@ -429,6 +495,10 @@ class Pipeline:
             return self._number("due", 0) or None
         moments = (self._catalogue.next_moment(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _failed(columns: _Columns) -> list[Problem]:
+    return [column for column in columns if isinstance(column, Problem)]
 
 
 def _last_change(told: Told | None, digest: bytes, now: int, edited: bool) -> int | None:

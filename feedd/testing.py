@@ -1,12 +1,15 @@
 """Testing: what a test of feedd, or of something built on it, needs instead of patches.
 
-In: a temporary directory. Out: a small site in it whose clock stands still until it is told otherwise, and an output
-directory that fails on request. Real files, the real pipeline, the real formats.
+In: a temporary directory. Out: a small site in it whose clock stands still until it is told otherwise, an output
+directory that fails on request, and a process whose permissions count. Real files, the real pipeline, the real formats.
 """
 
+import ctypes
 import errno
+import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,10 +18,12 @@ import feedd.config
 from feedd.config import Config
 from feedd.pipeline import Pipeline, Report
 from feedd.publish.directory import Directory, Placed
-from feedd.state.database import open_database
+from feedd.state.database import Database, open_database
 
 NOON = int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp())
 """The moment at which a `Site` stands at first: 2024-06-01T12:00:00Z."""
+
+_SETTLES_NS = 25_000_000
 
 SETTINGS = """\
 [site]
@@ -79,7 +84,10 @@ class Site:
     """A site in a directory: `content/`, `feeds/`, `state/`, a configuration, and a clock that stands at `now`.
 
     `settings` is TOML that follows `[site]`. Each `build` is a process of its own; use `pipeline` for runs in one.
+    `database` is the state as it was last opened.
     """
+
+    database: Database
 
     def __init__(self, folder: Path, settings: str = "") -> None:
         self.folder, self.now = folder, NOON
@@ -116,14 +124,24 @@ class Site:
         """Write an article, see `article`; its title is made from its path unless given."""
         return self.write(path, article(title or path.rpartition("/")[2].removesuffix(".md"), **front))
 
-    def pipeline(self, directory: Directory | None = None) -> Pipeline:
+    def settle(self) -> None:
+        """Let some 20 ms pass, after which files that were written count as settled (`source.UNSETTLED`)."""
+        written = max(path.stat().st_ctime_ns for path in self.content.rglob("*"))
+        probe = self.folder / "probe"
+        while True:
+            probe.touch()
+            if probe.stat().st_ctime_ns > written + _SETTLES_NS:
+                return
+
+    def pipeline(self, directory: Directory | None = None, processes: int | None = None) -> Pipeline:
         """A pipeline for several runs in one process; close it."""
         config = self.config
-        return Pipeline(config, open_database(config.state.path), directory or Directory(config.output.path))
+        self.database = open_database(config.state.path, patience=0)
+        return Pipeline(config, self.database, directory or Directory(config.output.path), processes=processes)
 
-    def build(self, approved: bool = False) -> Report:
+    def build(self, approved: bool = False, directory: Directory | None = None, processes: int | None = None) -> Report:
         """One run at the moment `now`, as by a new process."""
-        pipeline = self.pipeline()
+        pipeline = self.pipeline(directory, processes)
         try:
             return pipeline.run(self.now, approved=approved)
         finally:
@@ -133,6 +151,15 @@ class Site:
         """Every file below the output directory, by path."""
         files = (path for path in self.feeds.rglob("*") if path.is_file())
         return {path.relative_to(self.feeds).as_posix(): path.read_bytes() for path in files}
+
+    def items(self, feed: str = "all") -> list[dict[str, Any]]:
+        """The items of a feed's JSON document."""
+        found: list[dict[str, Any]] = json.loads((self.feeds / f"{feed}.json").read_bytes())["items"]
+        return found
+
+    def titles(self, feed: str = "all") -> list[str]:
+        """The titles in a feed, in its order."""
+        return [item["title"] for item in self.items(feed)]
 
 
 class FailingDirectory(Directory):
@@ -146,3 +173,31 @@ class FailingDirectory(Directory):
         if place.relative_to(self.root).as_posix() in self.full:
             raise OSError(errno.ENOSPC, "No space left on device")
         return super()._write(place, data)
+
+
+class _CapabilityHeader(ctypes.Structure):
+    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+_OVER_PERMISSIONS = 0b110
+"""Linux's CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH."""
+
+
+@contextmanager
+def bound_by_permissions() -> Iterator[None]:
+    """Within it the permissions of files count for this thread as they do for a service, even if it is root's."""
+    libc = ctypes.CDLL(None)
+    header, sets = _CapabilityHeader(0x20080522), (_Capabilities * 2)()
+    libc.capget(ctypes.byref(header), sets)
+    before = sets[0].effective
+    sets[0].effective = before & ~_OVER_PERMISSIONS
+    libc.capset(ctypes.byref(header), sets)
+    try:
+        yield
+    finally:
+        sets[0].effective = before
+        libc.capset(ctypes.byref(header), sets)

@@ -44,12 +44,12 @@ def _careful(value: str) -> str:
     try:
         parts = urlsplit(value)
         host, port = _ascii_host(parts.hostname or ""), parts.port
+        path, query, fragment = (_BARE_PERCENT.sub("%25", quote(part, safe=_ALLOWED)) for part in parts[2:])
     except ValueError:
         return ""
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or "@" in parts.netloc:
         return ""
     place = host if port is None else f"{host}:{port}"
-    path, query, fragment = (_BARE_PERCENT.sub("%25", quote(part, safe=_ALLOWED)) for part in parts[2:])
     return urlunsplit((parts.scheme, place, path, query, fragment))
 
 

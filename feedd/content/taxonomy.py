@@ -104,11 +104,7 @@ class Taxonomy:
 
     def ancestors(self, child: str) -> list[str]:
         """The slugs above a topic in the tree, nearest first; a loop in the tree ends the climb."""
-        parents = {topic.slug: topic.parent for topic in self.topics.values()}
-        path = [child]
-        while (child := parents.get(child, "")) and child not in path:
-            path.append(child)
-        return path[1:]
+        return _climb(child, {topic.slug: topic.parent for topic in self.topics.values()})[1:]
 
 
 @lru_cache(maxsize=4096)
@@ -197,15 +193,21 @@ def _merged(items: Iterable[TopicItem], problems: list[Problem]) -> list[TopicIt
 
 
 def _loops(named: dict[str, Topic], items: list[TopicItem]) -> Iterable[Problem]:
+    """A warning for each topic that lies above its own parent."""
     parents = {topic.slug: topic.parent for topic in named.values()}
     for item in items:
-        start = above = named[key(item.name)].slug
-        for _ in parents:
-            above = parents.get(above, "")
-            if above == start:
-                what = f"parent {item.parent!r} of topic {item.name!r} lies below it"
-                yield Problem("parent-loop", what, "Break the loop.", item.file, None, "parent", "warning")
-                break
+        topic, above = named.get(key(item.name)), named.get(key(item.parent))
+        if topic and above and topic.slug in _climb(above.slug, parents):
+            what = f"parent {item.parent!r} of topic {item.name!r} lies below it"
+            yield Problem("parent-loop", what, "Break the loop.", item.file, None, "parent", "warning")
+
+
+def _climb(start: str, parents: Mapping[str, str]) -> list[str]:
+    """A topic and those above it, nearest first; a loop ends the climb."""
+    path = [start]
+    while (above := parents.get(path[-1], "")) and above not in path:
+        path.append(above)
+    return path
 
 
 def _with_parent(topic: Topic, named: dict[str, Topic], items: list[TopicItem], problems: list[Problem]) -> Topic:

@@ -82,7 +82,8 @@ def distinct_related(article: Article) -> list[Link]:
     """The related links of an article without itself and without those that lead to one story twice."""
     if not article.related:
         return []
-    own = {story(url) for url in (article.web_url, article.original_url, article.amp_url) if url}
+    other_pages = {article.original_url, article.amp_url} - {article.link, ""}
+    own = {article.story, *map(story, other_pages)}
     links: dict[int, Link] = {}
     for link in article.related:
         if link.story not in own:

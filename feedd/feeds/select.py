@@ -228,14 +228,15 @@ def select(spec: Spec, shelf: Sequence[Card], now: int, marked: Container[str], 
     """
     chosen: list[Card] = []
     firsts: set[str] = set()
+    stops = spec.order == "newest" and not spec.sticky
     for card in _candidates(spec, shelf, now):
+        if stops and len(chosen) >= spec.limit and card.since < chosen[-1].since:
+            break
         if not enters(card, spec, marked):
             continue
         twin = earlier_twin(card, spec, now, marked, twins)
         if twin is None:
             chosen.append(card)
-            if len(chosen) == spec.limit and spec.order == "newest" and not spec.sticky:
-                break
         elif twin.id in marked:
             firsts.add(twin.id)
     marks = firsts.union(card.id for card in chosen) if spec.sticky else ()

@@ -7,6 +7,7 @@ touched. Does not decide what is published, and removes nothing but its own left
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,12 +52,13 @@ class Directory:
         try:
             with place.open("rb") as file:
                 return os.fstat(file.fileno()).st_size == len(data) and file.read() == data
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):
             return False
 
     def _write(self, place: Path, data: bytes) -> Placed:
         place.parent.mkdir(parents=True, exist_ok=True)
         beside = place.with_name(f".{place.name}.{os.getpid()}{_TEMPORARY}")
+        beside.unlink(missing_ok=True)  # left over by a killed process that had the same number, as in containers
         try:
             with beside.open("xb") as file:
                 file.write(data)
@@ -71,14 +73,13 @@ class Directory:
         return Placed(status.st_size, status.st_mtime_ns, True)
 
     def settle(self) -> None:
-        """Make the renames durable: sync every folder that took a document since the last call."""
+        """Make the renames durable: sync every folder that took a document since the last call. Raises OSError for the
+        first that cannot be synced, when all others are.
+        """
         folders, self._touched = self._touched, set()
-        for folder in sorted(folders):
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        errors = [error for folder in sorted(folders) if (error := _sync(folder))]
+        if errors:
+            raise errors[0]
 
     def lies(self, path: str, size: int, mtime: int) -> bool:
         """Whether the file at a path looks as it was left: same size, same mtime."""
@@ -95,8 +96,8 @@ class Directory:
         found: list[str] = []
         for place in sorted(self.root.rglob("*.*")):
             path = place.relative_to(self.root).as_posix()
-            if place.suffix.removeprefix(".") in FORMATS and not place.name.startswith(".") and place.is_file():
-                with place.open("rb") as file:
+            if place.suffix.removeprefix(".") in FORMATS and not place.name.startswith("."):
+                with suppress(OSError), place.open("rb") as file:
                     if f"{base}{path}".encode() in file.read(_HEAD):
                         found.append(path)
         return found
@@ -104,10 +105,22 @@ class Directory:
     def sweep(self, folders: Iterable[str]) -> None:
         """Remove temporary files that a killed process left in these folders (and in the output directory itself)."""
         for folder in {"", *folders}:
-            place = self.root / folder
-            if place.is_dir():
-                for left in place.glob(f".*{_TEMPORARY}"):
-                    left.unlink(missing_ok=True)
+            with suppress(OSError):
+                for left in list((self.root / folder).glob(f".*{_TEMPORARY}")):
+                    with suppress(OSError):
+                        left.unlink()
+
+
+def _sync(folder: str) -> OSError | None:
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        return error
+    return None
 
 
 class Rehearsal(Directory):
@@ -115,19 +128,6 @@ class Rehearsal(Directory):
 
     def _write(self, place: Path, data: bytes) -> Placed:
         return Placed(len(data), 0, True)
-
-    def find(self, base: str) -> list[str]:
-        """The paths of documents that lie here and say themselves that they belong here: near their start they hold
-        their own address below `base`. That is how feedd knows its documents again when its state is lost.
-        """
-        found: list[str] = []
-        for place in sorted(self.root.rglob("*.*")):
-            path = place.relative_to(self.root).as_posix()
-            if place.suffix.removeprefix(".") in FORMATS and not place.name.startswith(".") and place.is_file():
-                with place.open("rb") as file:
-                    if f"{base}{path}".encode() in file.read(_HEAD):
-                        found.append(path)
-        return found
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Removes nothing."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from feedd.errors import Problem, StateError
 
 FILE = "feedd.sqlite3"
@@ -52,38 +54,83 @@ CREATE TABLE IF NOT EXISTS document (
 _CACHE_KIB = 65536
 # A reader (backup, status) holds the file for moments; longer than this, work goes on in memory.
 _PATIENCE_S = 2.0
+# What SQLite says of the place and not of the file: all else than these means that the file is damaged.
+_PASSING = {
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_AUTH,
+}  # fmt: skip
 
 
 class Database:
-    """A connection, and the problems met when it was opened. `durable` tells whether it outlives the process."""
+    """A connection, and the problems met when it was made. `path` is the file that it ought to lead to, None for one
+    that is in memory on purpose; `durable` tells whether it does lead there.
+    """
 
-    def __init__(self, connection: sqlite3.Connection, problems: tuple[Problem, ...] = ()) -> None:
-        self.connection = connection
-        self.problems = problems
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path | None = None,
+        problems: tuple[Problem, ...] = (),
+        durable: bool = False,
+    ) -> None:
+        self.connection, self.path, self.problems, self.durable = connection, path, problems, durable
+        self._file = _identity(path) if path and durable else None
         self.execute = connection.execute
         self.executemany = connection.executemany
-
-    @property
-    def durable(self) -> bool:
-        """Whether what is written here is there at the next start."""
-        return not self.problems
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing: what an exception interrupts is as if it had never been. Raises StateError where it fails."""
         try:
             self.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    self.connection.rollback()
-                raise
+            yield
             self.connection.commit()
-        except sqlite3.Error as error:
+        except BaseException as error:
             with suppress(sqlite3.Error):
                 self.connection.rollback()
-            raise StateError(_unusable(f"cannot be written: {error}", "")) from error
+            if self._is_to_blame(error):
+                raise StateError(self._problem(error)) from error
+            raise
+
+    def _is_to_blame(self, error: BaseException) -> bool:
+        """Whether an exception comes from the state: from SQLite, from rows that hold what nobody wrote there, or from
+        anything else while the file is in disorder.
+        """
+        if isinstance(error, sqlite3.ProgrammingError):
+            return False
+        return isinstance(error, sqlite3.Error | msgspec.DecodeError) or (
+            isinstance(error, Exception) and not _is_sound(self.connection)
+        )
+
+    def _problem(self, error: BaseException) -> Problem:
+        file = str(self.path or "")
+        return _damaged(str(error), file) if _is_damage(error) else _unusable(f"cannot be written: {error}", file)
+
+    def rescued(self, error: StateError, blank: bool = False) -> "Database":
+        """The database to go on with after an error, in place of this one. Never raises.
+
+        A damaged file is replaced by a new one; what cannot be written is copied into memory, or not even that if
+        `blank`.
+        """
+        self.close()
+        if self.path and self.durable and error.problem.kind == _DAMAGED and not blank:
+            return _replaced(self.path, error.problem.what, 0)
+        connection = _in_memory(self.path) if self.path and not blank else _blank()
+        return Database(connection, self.path, (error.problem,))
+
+    def reopened(self) -> "Database | None":
+        """The database in its file, if this one is not in it (any more) and the file can be used; this one is closed
+        then. What was only in memory is forgotten. Never raises.
+        """
+        if self.path is None or (self.durable and self._file == _identity(self.path)):
+            return None
+        try:
+            database = _in_file(self.path, 0)
+        except _TROUBLE:
+            return None
+        self.close()
+        return database
 
     def get(self, name: str) -> bytes | None:
         """A value of the table of single values."""
@@ -96,26 +143,55 @@ class Database:
 
     def close(self) -> None:
         """Let go of the file."""
-        self.connection.close()
+        with suppress(sqlite3.Error):
+            self.connection.close()
+
+
+_TROUBLE = (OSError, ValueError, sqlite3.Error)  # ValueError: a path that no file can have
 
 
 def open_database(folder: Path | None, patience: float = _PATIENCE_S) -> Database:
-    """The database in a state directory, made where there is none; in memory without one. Never raises."""
+    """The database in a state directory, made where there is none; in memory without one. Never raises.
+
+    `patience` is how many seconds to wait for another process that writes there.
+    """
     if folder is None:
-        return Database(_prepared(_connect(":memory:", 0)))
+        return Database(_blank())
     path = folder / FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return Database(_for_writing(path, patience))
-    except (OSError, sqlite3.OperationalError) as error:
-        return Database(_in_memory(path), (_unusable(str(error), str(path)),))
-    except sqlite3.DatabaseError as error:
-        return _replaced(path, error, patience)
+        return _in_file(path, patience)
+    except _TROUBLE as error:
+        return Database(_in_memory(path), path, (_unusable(str(error), str(path)),))
 
 
 def open_copy(folder: Path) -> Database:
     """A copy in memory of the database in a state directory, to try things out on; what is written there is lost."""
     return Database(_in_memory(folder / FILE))
+
+
+def _in_file(path: Path, patience: float) -> Database:
+    """The database in its file, a new one if that is damaged. Raises one of _TROUBLE where the place is of no use."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return Database(_for_writing(path, patience), path, durable=True)
+    except sqlite3.Error as error:
+        if _is_damage(error):
+            return _replaced(path, str(error), patience)
+        raise
+
+
+def _is_damage(error: BaseException) -> bool:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+    return code & 0xFF not in _PASSING
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another of the same name."""
+    try:
+        status = path.stat()
+    except _TROUBLE:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _connect(place: str, patience: float) -> sqlite3.Connection:
@@ -146,37 +222,64 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     return connection
 
 
+def _blank() -> sqlite3.Connection:
+    return _prepared(_connect(":memory:", 0))
+
+
 def _in_memory(path: Path) -> sqlite3.Connection:
     """A copy in memory of what can be read there, so that the memory of the ledger is not lost for this run."""
+    with suppress(*_TROUBLE):
+        return _copied(f"{path.absolute().as_uri()}?mode=ro")
+    # Where no file can be made beside it (its WAL), SQLite reads one only if it is told that nobody changes it.
+    with suppress(*_TROUBLE):
+        connection = _copied(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+        if _is_sound(connection):
+            return connection
+    return _blank()
+
+
+def _copied(address: str) -> sqlite3.Connection:
     connection = _connect(":memory:", 0)
-    if path.is_file():
-        with suppress(sqlite3.Error):
-            old = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=0.1)
-            try:
-                old.backup(connection)
-            finally:
-                old.close()
     try:
+        old = sqlite3.connect(address, timeout=0.1, uri=True, isolation_level=None)
+        try:
+            # Without a transaction of its own, a copy waits for ever for a file that is locked.
+            old.execute("BEGIN")
+            old.execute("SELECT 1 FROM sqlite_master").fetchone()
+            old.backup(connection)
+        finally:
+            old.close()
         return _prepared(connection)
-    except sqlite3.Error:
+    except BaseException:
         connection.close()
-        return _prepared(_connect(":memory:", 0))
+        raise
 
 
-def _replaced(path: Path, error: sqlite3.Error, patience: float) -> Database:
+def _is_sound(connection: sqlite3.Connection) -> bool:
+    try:
+        return bool(connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",))
+    except sqlite3.Error:
+        return False
+
+
+def _replaced(path: Path, why: str, patience: float) -> Database:
+    """A new database in the place of a damaged one, which is kept under another name."""
     aside = path.with_name(f"{path.name}.damaged-{time.time_ns()}")
-    what = f"cannot be used: {error}; kept as {aside.name}, a new one was begun"
-    problem = Problem("state-damaged", what, "Nothing to do; delete the old file when nobody needs it.", str(path))
+    what = f"cannot be used: {why}; kept as {aside.name}, a new one was begun"
     try:
         path.rename(aside)
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
-        connection = _for_writing(path, patience)
-    except (OSError, sqlite3.Error) as again:
-        return Database(_in_memory(path), (_unusable(str(again), str(path)),))
-    database = Database(connection)
-    database.problems = (problem,)
-    return database
+        return Database(_for_writing(path, patience), path, (_damaged(what, str(path)),), durable=True)
+    except _TROUBLE as again:
+        return Database(_in_memory(path), path, (_unusable(str(again), str(path)),))
+
+
+_DAMAGED = "state-damaged"
+
+
+def _damaged(what: str, file: str) -> Problem:
+    return Problem(_DAMAGED, what, "Nothing to do; delete the old file when nobody needs it.", file, field="state.path")
 
 
 def _unusable(what: str, file: str) -> Problem:

@@ -17,10 +17,15 @@ from feedd.state.database import Database
 
 _decode_traits = msgspec.msgpack.Decoder(Traits).decode
 
+_FORGOTTEN = b"\0"
+"""Stands before the stamp of a file that must be read again although it may be the same."""
+_STAMP = 32  # bytes (`source.stamp`)
+
 
 class Row(NamedTuple):
     """What the index says of one file. `public` is what the author decided, `since` and `until` bound when it is seen;
     `id` and `story` are None for a file without article, `rival` is the path of the file that keeps the same id.
+    `stamp` is what the file's was when it was last read, see `read_as`.
     """
 
     key: int
@@ -32,6 +37,14 @@ class Row(NamedTuple):
     since: int | None
     until: int | None
     rival: str | None
+    stamp: bytes
+
+    def read_as(self, stamp: bytes) -> bool:
+        """Whether it must be read again for the settings' sake only: its stamp was forgotten, and is still the same (or
+        had not settled).
+        """
+        forgotten = len(self.stamp) in {1, _STAMP + 1} and self.stamp.startswith(_FORGOTTEN)
+        return forgotten and self.stamp[1:] in {b"", stamp}
 
     def shown(self, now: int) -> bool:
         """Whether it is seen at that moment, if no other file keeps its id."""
@@ -42,7 +55,7 @@ class Row(NamedTuple):
         return self.until is not None and self.until <= now
 
 
-_ROW = "SELECT key, path, id, guid, story, public, since, until, rival FROM file "
+_ROW = "SELECT key, path, id, guid, story, public, since, until, rival, stamp FROM file "
 _CARD = "SELECT key, id, ifnull(story, -key), since, until, traits FROM file WHERE traits IS NOT NULL AND rival IS NULL"
 
 
@@ -64,9 +77,15 @@ class Index:
         row = self._execute("SELECT stamp FROM file WHERE path = ?", (path,)).fetchone()
         return row[0] if row else None
 
+    def paths(self, at_most: int) -> list[str]:
+        """Some of the files that are known."""
+        return [path for (path,) in self._execute("SELECT path FROM file LIMIT ?", (at_most,))]
+
     def forget_stamps(self) -> None:
         """Have every file read again by the next scan, its last good version kept."""
-        self._execute("UPDATE file SET stamp = x''")
+        # A concatenation is text to SQLite, whatever it is made of.
+        query = "UPDATE file SET stamp = CAST(? || stamp AS BLOB) WHERE length(stamp) IN (0, ?)"
+        self._execute(query, (_FORGOTTEN, _STAMP))
 
     def row(self, path: str) -> Row | None:
         """What is known of a file."""
@@ -78,10 +97,12 @@ class Index:
         return [Row(*found) for found in self._execute(_ROW + "WHERE id = ? ORDER BY path", (id,))]
 
     def path_of_name(self, name: str) -> str | None:
-        """The first file with that name in any folder."""
-        query = "SELECT path FROM file WHERE path = ?1 OR path LIKE '%/' || ?1 OR path LIKE '%/' || ?1 || '.%'"
-        found = self._execute(f"{query} ORDER BY path LIMIT 1", (name,)).fetchone()
-        return found[0] if found else None
+        """The first file with that name in any folder, with or without its suffix; a whole path counts as a name."""
+        query = "SELECT path FROM file WHERE instr('/' || path || '.', '/' || ? || '.') ORDER BY path"
+        for (path,) in self._execute(query, (name,)):
+            if f"/{path}".endswith(f"/{name}") or f"/{path}".rpartition(".")[0].endswith(f"/{name}"):
+                return str(path)
+        return None
 
     def of_story(self, story: int) -> list[Row]:
         """The files whose article leads to a story."""
@@ -91,10 +112,6 @@ class Index:
         """The ids of the articles with a related link to one of these stories."""
         query = "SELECT id FROM related JOIN file USING (key) WHERE related.story = ?"
         return {id for story in stories for (id,) in self._execute(query, (story,))}
-
-    def public(self) -> int:
-        """How many files hold an article that its author published."""
-        return int(self._execute("SELECT count(*) FROM file WHERE public").fetchone()[0])
 
     def states(self) -> dict[str, int]:
         """How many files are in each state of `article.Reading`."""
@@ -152,13 +169,18 @@ class Index:
         """Let a file hold another id."""
         self._execute("UPDATE file SET id = ? WHERE key = ?", (id, key))
 
-    def settle(self, id: str) -> None:
-        """Of the files that hold an id, let the first by path keep it, and note that for the others."""
+    def settle(self, id: str) -> set[int]:
+        """Of the files that hold an id, let the first by path keep it, and note that for the others. Gives the stories
+        of those for which this is news.
+        """
         holders = self.holders(id)
+        stories: set[int] = set()
         for row in holders:
             rival = None if row is holders[0] else holders[0].path
             if row.rival != rival:
                 self._execute("UPDATE file SET rival = ? WHERE key = ?", (rival, row.key))
+                stories |= {row.story} if row.story is not None else set()
+        return stories
 
     def settle_all(self) -> None:
         """The same for all ids at once."""
@@ -206,11 +228,16 @@ class Index:
         """The article of a file that has one."""
         return decode_article(self.data(key))
 
-    def public_articles(self) -> Iterator[tuple[int, Article]]:
-        """Every article that its author published, with the key of its file."""
+    def public_articles(self, ids: Iterable[str] | None = None) -> Iterator[tuple[int, Article]]:
+        """Every article that its author published, or those with these ids, with the key of its file."""
         query = "SELECT key, data FROM file JOIN article USING (key) WHERE public"
-        for key, data in self._execute(query):
+        found = self._execute(query) if ids is None else self._of_ids(query, ids)
+        for key, data in found:
             yield key, decode_article(data)
+
+    def _of_ids(self, query: str, ids: Iterable[str]) -> Iterator[Any]:
+        for id in ids:
+            yield from self._execute(f"{query} AND id = ?", (id,))
 
     # Problems
 

@@ -5,10 +5,11 @@ and stories that were touched. What comes and what stays goes in as it is read; 
 that the guard can keep all of it. Ids are carried over renames here. Does not read files and does not know feeds.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from feedd.config import Guard
-from feedd.desk import Desk, Record
+from feedd.content.article import Reading
+from feedd.desk import Desk, Record, decode_problems
 from feedd.errors import Problem
 from feedd.state.index import Index, Row
 from feedd.state.ledger import Ledger
@@ -18,13 +19,18 @@ _BATCH = 500
 
 @dataclass(slots=True)
 class Edits:
-    """What the intake did: ids whose files changed, stories that came or went, and counts.
+    """What the intake did: ids whose files were filed anew, stories that came or went, and counts.
 
-    `read` counts files that were read, `withheld` the public articles that the guard keeps from leaving.
+    `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
+    files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
+    those are all that there are, `withheld` counts the public articles that the guard keeps from leaving.
     """
 
     ids: set[str] = field(default_factory=set)
+    reread: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
     stories: set[int] = field(default_factory=set)
+    everything: bool = False
     read: int = 0
     withheld: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -48,6 +54,7 @@ class Intake:
         self._leaving: list[_Leaving] = []
         self._gone: list[Row] = []
         self._came: dict[int, Record] = {}
+        self._edited: set[str] = set()
         self._edits = Edits()
 
     def remove(self, path: str) -> None:
@@ -74,12 +81,14 @@ class Intake:
 
     def change(self, record: Record) -> None:
         """A known file has changed: keep the last good version of what is broken, hold back what would leave."""
-        self._edits.read += 1
         old = self._index.row(record.path)
         if old is None:
             self.add(record)
-        elif record.state in {"broken", "empty"} and old.id and not record.withdrawn:
+            return
+        self._edits.read += 1
+        if record.state in {"broken", "empty"} and old.id and not record.withdrawn:
             self._index.keep(old.key, record)
+            self._edits.kept.add(old.id)
         elif old.shown(self._now) and not old.rival and not record.shown(self._now):
             self._leaving.append(_Leaving(old, record))
         else:
@@ -91,13 +100,19 @@ class Intake:
         """
         self._flush()
         self._carry_ids()
-        if self._held_back(total, guard, approved):
-            self._edits.withheld = len(self._leaving)
-        else:
-            for leaving in self._leaving:
+        lost = [leaving for leaving in self._leaving if not self._lives_on(leaving)]
+        held: set[str] = set()
+        if lost and not approved and self._are_too_many(len(lost), total, guard):
+            held = {leaving.row.path for leaving in lost}
+            self._edits.withheld = len(lost)
+            self._edits.kept |= {leaving.row.id for leaving in lost if leaving.row.id}
+        for leaving in self._leaving:
+            if leaving.row.path not in held:
                 self._let_go(leaving)
         for id in self._edits.ids:
-            self._index.settle(id)
+            self._edits.stories |= self._index.settle(id)
+        self._edits.reread = self._edits.ids - self._edited
+        self._edits.everything = self._edits.read == total
         return self._edits
 
     def unreadable(self, problem: Problem) -> None:
@@ -109,10 +124,21 @@ class Intake:
         self._index.add(fresh)
 
     def _put(self, old: Row, record: Record) -> None:
+        if record.withdrawn and old.id:
+            record = self._unpublished(old, record)
         id = self._id(record, old)
         self._index.put(old.key, record, id)
-        self._touch(old.id, old.story)
-        self._touch(id, record.story)
+        edited = not old.read_as(record.stamp)
+        self._touch(old.id, old.story, edited)
+        self._touch(id, record.story, edited)
+
+    def _unpublished(self, old: Row, record: Record) -> Record:
+        """The record of a broken file whose text says not to publish it: its last good version, not published, so that
+        it is still known which related links lead to it.
+        """
+        article = replace(self._index.article(old.key), published=False)
+        problems = decode_problems(record.problems) if record.problems else ()
+        return self._desk.file(record.path, record.stamp, Reading("broken", article, problems))
 
     def _let_go(self, leaving: _Leaving) -> None:
         if leaving.record is None:
@@ -121,9 +147,11 @@ class Intake:
         else:
             self._put(leaving.row, leaving.record)
 
-    def _touch(self, id: str | None, story: int | None) -> None:
+    def _touch(self, id: str | None, story: int | None, edited: bool = True) -> None:
         if id:
             self._edits.ids.add(id)
+            if edited:
+                self._edited.add(id)
         if story is not None:
             self._edits.stories.add(story)
 
@@ -152,7 +180,8 @@ class Intake:
             if holder.path != path and own != derived:
                 self._index.identify(holder.key, own)
                 self._ledger.identify(own, own)
-                self._edits.ids |= {own, derived}
+                self._touch(own, holder.story)
+                self._touch(derived, None)
 
     def _carry_ids(self) -> None:
         """A file that is gone and a new one with the same story are one article, which keeps its id."""
@@ -165,24 +194,24 @@ class Intake:
             if self._ledger.told(row.id) and placed and not held_elsewhere:
                 self._index.identify(placed.key, row.id)
                 self._remember(came.id or "", row.id)
-                self._edits.ids.add(row.id)
+                self._touch(row.id, row.story)
+                del self._came[came.story or 0]
 
     # The guard
 
-    def _held_back(self, total: int | None, guard: Guard, approved: bool) -> bool:
-        """Whether all that would leave must stay; says so in a problem."""
-        lost = {leaving.row.id for leaving in self._leaving if not self._lives_on(leaving.row)}
-        if approved or not lost:
+    def _lives_on(self, leaving: _Leaving) -> bool:
+        """Whether it only moved: its file is gone, and another holds the article now."""
+        row = leaving.row
+        others = (holder for holder in self._index.holders(row.id or "") if holder.path != row.path)
+        return leaving.record is None and any(holder.shown(self._now) for holder in others)
+
+    def _are_too_many(self, lost: int, total: int | None, guard: Guard) -> bool:
+        """Whether so many must not leave at once; says so in a problem."""
+        few = total != 0 and lost <= guard.count
+        public = 0 if few else self._ledger.public()
+        if few or (total != 0 and lost <= guard.fraction * public):
             return False
-        public = self._index.public()
-        if total != 0 and not (len(lost) > guard.count and len(lost) > guard.fraction * public):
-            return False
-        what = f"{len(lost)} of {public} published articles would leave the feeds at once; all of them stay"
+        what = f"{lost} of {public} published articles would leave the feeds at once; all of them stay"
         remedy = "If that is meant, approve it: `feedd build --approve`. Else restore the content."
         self._edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
         return True
-
-    def _lives_on(self, row: Row) -> bool:
-        """Whether another file holds the article too."""
-        holders = self._index.holders(row.id) if row.id else []
-        return any(holder.path != row.path and holder.public for holder in holders)

@@ -90,7 +90,8 @@ class Ledger:
         return row[0] if row else derived
 
     def identify(self, derived: str, id: str) -> None:
-        """Remember the id of a renamed article."""
+        """Remember the id of a renamed article; what its file was called in between is free again."""
+        self._execute("DELETE FROM identity WHERE id = ?", (id,))
         self._execute("INSERT OR REPLACE INTO identity VALUES (?, ?)", (derived, id))
 
     def renames(self) -> bool:
@@ -112,12 +113,9 @@ class Ledger:
         """The names of all feeds that were public once."""
         return [name for (name,) in self._execute("SELECT name FROM feed ORDER BY name")]
 
-    def stale_feeds(self, now: int, last: int) -> list[str]:
-        """The feeds that must be looked at again: writing them failed, or age changes them (also when the clock was set
-        back since the run at `last`).
-        """
-        query = "SELECT name FROM feed WHERE stale OR due <= ?1 OR (due IS NOT NULL AND ?1 < ?2) ORDER BY name"
-        rows = self._execute(query, (now, last))
+    def stale_feeds(self, now: int) -> list[str]:
+        """The feeds that must be looked at again: writing them failed, or age changes them."""
+        rows = self._execute("SELECT name FROM feed WHERE stale OR due <= ? ORDER BY name", (now,))
         return [name for (name,) in rows]
 
     def next_due(self) -> int | None:

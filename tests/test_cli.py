@@ -1,0 +1,666 @@
+"""The commands as people and programs use them: what is said where, the exit codes, and what every mistake gets."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedd import __version__
+from feedd.cli import main
+from feedd.testing import Site, article
+from feedd.workers import FEW
+
+COMMANDS = sorted(main.commands)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site with one published article."""
+    site = Site(tmp_path)
+    site.story("news/first.md", "The first", topics=["AI"])
+    return site
+
+
+def feedd(*arguments: str, env: dict[str, str | None] | None = None) -> Result:
+    """A command in this process. A bug, which is an exception other than the exit, is raised."""
+    return CliRunner().invoke(main, arguments, env={"FEEDD_CONFIG": None, **(env or {})}, catch_exceptions=False)
+
+
+def on(site: Site, command: str, *arguments: str) -> Result:
+    return feedd(command, "--config", str(site.file), *arguments)
+
+
+def files(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and times of everything below a folder."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns) for path in found}
+
+
+def process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own whose output is no terminal."""
+    command = [sys.executable, "-m", "feedd", *arguments]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=50, check=False)
+
+
+class Terminal:
+    """A command in a process of its own on a terminal; `screen` is what it has shown."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.screen = ""
+        self.pid, self._end = pty.fork()
+        if self.pid == 0:
+            os.execv(sys.executable, [sys.executable, "-m", "feedd", *arguments])
+
+    def read(self, until: str = "") -> None:
+        """Read until something like that is on the screen, or without it until the command ends."""
+        while not (until and re.search(until, self.screen)):
+            try:
+                data = os.read(self._end, 65536)
+            except OSError:  # Linux says so when the other end is closed
+                data = b""
+            if not data:
+                return
+            self.screen += data.decode()
+
+    def press_ctrl_c(self) -> None:
+        os.write(self._end, b"\x03")
+
+    def exit_code(self) -> int:
+        self.read()
+        os.close(self._end)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+# --- Help ---
+
+
+def test_version() -> None:
+    assert feedd("--version").output == f"feedd, version {__version__}\n"
+
+
+def test_help_lists_every_command_with_a_whole_sentence() -> None:
+    listed = dict(re.findall(r"^  (\w+) +(\S.*)$", feedd("--help").output.partition("Commands:")[2], re.MULTILINE))
+
+    assert sorted(listed) == COMMANDS
+    assert [name for name, says in listed.items() if not says.endswith(".") or says.endswith("...")] == []
+
+
+def test_help_names_the_exit_codes() -> None:
+    said = " ".join(feedd("--help").output.split())
+
+    assert "Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong" in said
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_an_example_of_it(command: str) -> None:
+    result = feedd(command, "--help")
+
+    assert result.exit_code == 0
+    assert f"Example: feedd {command}" in result.output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_the_options_that_all_have(command: str) -> None:
+    assert all(option in feedd(command, "--help").output for option in ("--config", "--json", "--help"))
+
+
+# --- build ---
+
+
+def test_build_says_in_one_line_what_it_did(site: Site) -> None:
+    result = on(site, "build")
+
+    said = r"built: 1 file read, 1 article public in 3 feeds, 9 documents written, \d+\.\d\d s\n"
+    assert re.fullmatch(said, result.stdout)
+    assert result.stderr == ""
+    assert result.exit_code == 0
+
+
+def test_build_without_news_writes_nothing(site: Site) -> None:
+    on(site, "build")
+    before = files(site.feeds)
+    result = on(site, "build")
+
+    assert "0 documents written" in result.stdout
+    assert files(site.feeds) == before
+
+
+def test_build_takes_up_edits_between_two_runs(site: Site) -> None:
+    on(site, "build")
+    site.story("news/second.md", "The second", topics=["AI"])
+
+    assert "2 articles public in 3 feeds, 9 documents written" in on(site, "build").stdout
+
+
+def test_build_takes_back_what_is_deleted(site: Site) -> None:
+    second = site.story("news/second.md", "The second")
+    on(site, "build")
+    second.unlink()
+
+    assert "1 article public in 3 feeds, 9 documents written" in on(site, "build").stdout
+    assert b"The second" not in site.documents()["all.atom"]
+
+
+def test_build_json_is_for_programs(site: Site) -> None:
+    site.write("news/broken.md", article("Broken", publishedDateTime="2024-02-30"))
+    result = on(site, "build", "--json")
+    report = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert report["files"] == {"article": 1, "broken": 1}
+    assert (report["read"], report["public"], report["feeds"], report["withheld"]) == (2, 1, 3, 0)
+    assert sorted(report["written"]) == sorted(site.documents())
+    (problem,) = report["problems"]
+    assert (problem["kind"], problem["file"], problem["line"]) == ("bad-date", "news/broken.md", 4)
+    assert (problem["field"], problem["severity"]) == ("publishedDateTime", "error")
+    assert problem["remedy"]
+
+
+def test_build_json_tells_when_something_changes_by_itself(site: Site) -> None:
+    site.story("news/later.md", publishedDateTime="2099-01-01T00:00:00Z", webUrl="https://source.example/later")
+
+    assert json.loads(on(site, "build", "--json").stdout)["due"] == 4070908800
+
+
+def test_dry_run_writes_nothing(site: Site, tmp_path: Path) -> None:
+    before = files(tmp_path)
+    result = on(site, "build", "--dry-run")
+
+    assert files(tmp_path) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["content", "feedd.toml"]
+    assert "would write all.atom\n" in result.stdout
+    assert "would write topics/ai.json\n" in result.stdout
+    assert "rehearsed: 1 file read, 1 article public in 3 feeds, 9 documents to write" in result.stdout
+    assert result.exit_code == 0
+
+
+def test_dry_run_after_a_build_names_exactly_what_an_edit_would_change(site: Site) -> None:
+    site.story("news/second.md", "The second", topics=["Robots"], provider={"domain": "other.example"})
+    on(site, "build")
+    before = files(site.folder)
+    site.story("news/third.md", "The third", topics=["AI"])
+    result = on(site, "build", "--dry-run", "--json")
+
+    assert sorted(json.loads(result.stdout)["written"]) == [
+        f"{feed}.{suffix}"
+        for feed in ("all", "providers/source.example", "topics/ai")
+        for suffix in ("atom", "json", "rss")
+    ]
+    assert {path: data for path, data in files(site.folder).items() if path != "content/news/third.md"} == before
+
+
+def test_mass_withdrawal_waits_for_approval(site: Site) -> None:
+    for number in range(11):
+        site.story(f"more/{number}.md")
+    on(site, "build")
+    before = files(site.feeds)
+    for path in (site.content / "more").iterdir():
+        path.unlink()
+    refused = on(site, "build")
+
+    assert refused.exit_code == 1
+    assert "11 of 12 published articles would leave the feeds at once" in refused.stderr
+    assert "feedd build --approve" in refused.stderr
+    assert files(site.feeds) == before
+
+    approved = on(site, "build", "--approve")
+
+    assert approved.exit_code == 0
+    assert "1 article public in 3 feeds, 9 documents written" in approved.stdout
+    assert site.documents()["all.atom"].count(b"<entry>") == 1
+
+
+def test_build_lists_twenty_problems_and_names_the_command_for_the_rest(site: Site) -> None:
+    for number in range(25):
+        site.write(f"broken/{number}.md", "---\ntitle: x\n")
+    lines = on(site, "build").stderr.splitlines()
+
+    assert len(lines) == 21
+    assert lines[-1] == "… and 5 more: `feedd check` shows all"
+
+
+def test_errors_are_said_before_warnings(site: Site) -> None:
+    for number in range(3):
+        site.write(f"naive/{number}.md", article(f"{number}", publishedDateTime="2024-05-01 08:00:00"))
+    site.write("broken.md", "---\ntitle: x\n")
+    said = [line.partition(":")[0] for line in on(site, "build").stderr.splitlines()]
+
+    assert said == ["error", "warning", "warning", "warning"]
+
+
+# --- Exit codes and configuration ---
+
+
+def _break_an_article(site: Site) -> None:
+    site.write("broken.md", "---\ntitle: x\n")
+
+
+def _say_no_zone(site: Site) -> None:
+    site.write("naive.md", article("Naive", publishedDateTime="2024-05-01 08:00:00"))
+
+
+def _misspell_a_key(site: Site) -> None:
+    site.configure("[output]\nlimitt = 3\n")
+
+
+def _write_no_toml(site: Site) -> None:
+    site.file.write_text("[site\n")
+
+
+def _save_in_utf16(site: Site) -> None:
+    site.file.write_bytes("[site]\n".encode("utf-16"))
+
+
+def _take_away_the_configuration(site: Site) -> None:
+    site.file.unlink()
+
+
+def _put_a_folder_in_its_place(site: Site) -> None:
+    site.file.unlink()
+    site.file.mkdir()
+
+
+def _take_away_the_content(site: Site) -> None:
+    site.content.rename(site.folder / "elsewhere")
+
+
+def _put_a_file_in_place_of_the_output(site: Site) -> None:
+    site.feeds.write_text("mine")
+
+
+def _put_a_file_in_place_of_the_state(site: Site) -> None:
+    site.state.write_text("mine")
+
+
+def _put_a_file_above_the_output(site: Site) -> None:
+    (site.folder / "file").write_text("mine")
+    site.configure('[output]\npath = "file/feeds"\n')
+
+
+@pytest.mark.parametrize(
+    ("mistake", "exit_code", "says"),
+    [
+        pytest.param(lambda site: None, 0, "", id="none"),
+        pytest.param(_say_no_zone, 0, "warning: naive.md:4: publishedDateTime: has no time zone", id="warning"),
+        pytest.param(
+            _break_an_article, 1, "error: broken.md:1: front matter has no closing fence", id="broken article"
+        ),
+        pytest.param(_take_away_the_content, 1, "content.path: cannot be listed", id="no content directory"),
+        pytest.param(_put_a_file_in_place_of_the_output, 1, "output.path: cannot be written", id="output is a file"),
+        pytest.param(_put_a_file_above_the_output, 1, "output.path: cannot be written", id="output is below a file"),
+        pytest.param(_put_a_file_in_place_of_the_state, 1, "state.path", id="state is a file"),
+        pytest.param(_put_a_folder_in_its_place, 2, "is a directory", id="configuration is a directory"),
+        pytest.param(_take_away_the_configuration, 78, "does not exist", id="no configuration"),
+        pytest.param(_misspell_a_key, 78, "feedd.toml:6: output.limitt: is not a known key", id="unknown key"),
+        pytest.param(_write_no_toml, 78, "feedd.toml:1", id="no TOML"),
+        pytest.param(_save_in_utf16, 78, "is not UTF-8", id="no UTF-8"),
+    ],
+)
+def test_build_exit_code_and_message_for(
+    mistake: Callable[[Site], object], exit_code: int, says: str, site: Site
+) -> None:
+    mistake(site)
+    result = on(site, "build")
+
+    assert says in result.stderr
+    assert bool(result.stderr) == bool(says)
+    assert result.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [_put_a_file_in_place_of_the_output, _put_a_file_above_the_output, _put_a_file_in_place_of_the_state],
+    ids=["output", "above the output", "state"],
+)
+def test_file_where_a_directory_belongs_is_left_alone(mistake: Callable[[Site], object], site: Site) -> None:
+    mistake(site)
+    mine = {path for path in site.folder.iterdir() if path.is_file() and path != site.file}
+    on(site, "build")
+
+    assert {path.read_text() for path in mine} == {"mine"}
+
+
+def test_state_that_cannot_be_kept_costs_no_feed(site: Site) -> None:
+    _put_a_file_in_place_of_the_state(site)
+    on(site, "build")
+
+    assert b"The first" in site.documents()["all.atom"]
+
+
+def test_content_that_is_gone_takes_nothing_out_of_the_feeds(site: Site) -> None:
+    on(site, "build")
+    before = files(site.feeds)
+    _take_away_the_content(site)
+
+    assert on(site, "build").exit_code == 1
+    assert files(site.feeds) == before
+
+
+@pytest.mark.parametrize("command", [("build",), ("check",), ("explain", "first")], ids=COMMANDS)
+def test_every_problem_of_a_configuration_is_shown_at_once(command: tuple[str, ...], site: Site) -> None:
+    site.configure('[output]\nlimit = 0\nformat = ["atom"]\n')
+    result = on(site, *command)
+
+    assert result.exit_code == 78
+    assert [re.search(r"feedd\.toml:\d+: [\w.]+", line)[0] for line in result.stderr.splitlines()] == [  # type: ignore[index]
+        "feedd.toml:6: output.limit",
+        "feedd.toml:7: output.format",
+    ]
+    assert "Did you mean formats?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("build", "--fast"), ("publish",), ("explain",), ("build", "extra")],
+    ids=["unknown option", "unknown command", "no article", "one argument too many"],
+)
+def test_wrong_usage_exits_with_2_and_names_the_help(arguments: tuple[str, ...]) -> None:
+    result = feedd(*arguments)
+
+    assert result.exit_code == 2
+    assert "--help" in result.stderr
+
+
+def test_configuration_is_taken_from_the_environment(site: Site) -> None:
+    assert feedd("build", env={"FEEDD_CONFIG": str(site.file)}).exit_code == 0
+    assert "all.atom" in site.documents()
+
+
+def test_option_beats_the_environment(site: Site) -> None:
+    result = feedd("build", "--config", str(site.file), env={"FEEDD_CONFIG": str(site.folder / "other.toml")})
+
+    assert result.exit_code == 0
+
+
+def test_configuration_is_looked_for_here_otherwise(site: Site) -> None:
+    with contextlib.chdir(site.folder):
+        assert feedd("build").exit_code == 0
+    with contextlib.chdir(site.content):
+        assert feedd("build").exit_code == 78
+
+
+# --- check ---
+
+
+def test_check_of_a_sound_site_says_how_many_files_there_are(site: Site) -> None:
+    site.write("note.md", "Just a note.")
+    result = on(site, "check")
+
+    assert result.stdout == "files: 1 article, 1 skipped; problems: none\n"
+    assert result.stderr == ""
+    assert result.exit_code == 0
+
+
+def test_check_writes_nothing(site: Site) -> None:
+    before = files(site.folder)
+    on(site, "check")
+
+    assert files(site.folder) == before
+    assert sorted(path.name for path in site.folder.iterdir()) == ["content", "feedd.toml"]
+
+
+def test_check_lists_all_problems_and_counts_them_by_kind(site: Site) -> None:
+    for number in range(25):
+        site.write(f"broken/{number}.md", "---\ntitle: x\n")
+    site.write("naive.md", article("Naive", publishedDateTime="2024-05-01 08:00:00"))
+    result = on(site, "check")
+
+    assert len(result.stderr.splitlines()) == 26
+    assert result.stdout == "files: 2 article, 25 broken; problems: 25 no-closing-fence, 1 naive-date\n"
+    assert result.exit_code == 1
+
+
+def test_check_groups_problems_by_kind(site: Site) -> None:
+    for number in range(3):
+        site.write(f"{number}-naive.md", article(f"n{number}", publishedDateTime="2024-05-01 08:00:00"))
+        site.write(f"{number}-text.md", article(f"t{number}", published="yes"))
+    kinds = re.findall(r"\[([\w-]+)\]$", on(site, "check").stderr, re.MULTILINE)
+
+    assert sorted(kinds) in (kinds, kinds[::-1])
+    assert set(kinds) == {"naive-date", "published-not-boolean"}
+
+
+def test_check_finds_what_a_build_does_not_ask(site: Site) -> None:
+    site.configure('[[taxonomy.topic]]\nname = "Artificial Intelligence"\naliases = ["A.I."]\n')
+    result = on(site, "check")
+
+    assert "news/first.md" in result.stderr
+    assert "'AI' is not in the taxonomy" in result.stderr
+    assert "Did you mean 'Artificial Intelligence'?" in result.stderr
+
+
+def test_check_strict_fails_for_warnings_too(site: Site) -> None:
+    _say_no_zone(site)
+
+    assert on(site, "check").exit_code == 0
+    assert on(site, "check", "--strict").exit_code == 1
+
+
+def test_check_strict_passes_a_sound_site(site: Site) -> None:
+    assert on(site, "check", "--strict").exit_code == 0
+
+
+def test_check_json_is_for_programs(site: Site) -> None:
+    _break_an_article(site)
+    result = on(site, "check", "--json")
+    report = json.loads(result.stdout)
+
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert report["files"] == {"article": 1, "broken": 1}
+    assert [(problem["kind"], problem["file"]) for problem in report["problems"]] == [("no-closing-fence", "broken.md")]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "exit_code", "kind"),
+    [
+        pytest.param(_take_away_the_content, 1, "no-content", id="no content directory"),
+        pytest.param(_put_a_file_in_place_of_the_output, 1, "not-writable", id="output is a file"),
+        pytest.param(_put_a_file_in_place_of_the_state, 1, "not-writable", id="state is a file"),
+    ],
+)
+def test_check_finds_places_that_cannot_be_used(
+    mistake: Callable[[Site], object], exit_code: int, kind: str, site: Site
+) -> None:
+    mistake(site)
+    result = on(site, "check")
+
+    assert f"problems: 1 {kind}\n" in result.stdout
+    assert result.exit_code == exit_code
+
+
+# --- explain ---
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        "news/first.md",
+        "./news/first.md",
+        "{content}/news/first.md",
+        "first.md",
+        "first",
+        "tag:news.example,2020:articles/first",
+    ],
+    ids=["path", "path from here", "absolute path", "file name", "file name without suffix", "id"],
+)
+def test_article_is_found_by(named: str, site: Site) -> None:
+    result = on(site, "explain", named.format(content=site.content))
+
+    assert result.stdout.startswith("news/first.md  tag:news.example,2020:articles/first\n")
+    assert result.exit_code == 0
+
+
+def test_explain_tells_each_rule_in_order_and_every_feed_that_could_hold_it(site: Site) -> None:
+    site.configure('[[feed]]\nname = "films"\ntypes = ["video"]\n')
+    lines = on(site, "explain", "first").stdout.splitlines()
+
+    assert [line.split(":")[0].split()[-1] for line in lines if line.startswith("  ")][:6] == [
+        "content",
+        "front-matter",
+        "id",
+        "published",
+        "removed",
+        "embargo",
+    ]
+    assert [line for line in lines[1:] if not line.startswith(" ")] == [
+        "all: in",
+        "films: not in",
+        "providers/source.example: in",
+        "topics/ai: in",
+    ]
+    assert "  no   types: article; the feed takes video" in lines
+
+
+def test_explain_of_one_feed_is_about_that_feed_alone(site: Site) -> None:
+    lines = on(site, "explain", "first", "topics/ai").stdout.splitlines()
+
+    assert [line for line in lines[1:] if not line.startswith(" ")] == ["topics/ai: in"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(article("X", published=False), "no   published: published is not true", id="not published"),
+        pytest.param(
+            article("X", publishedDateTime="2099-01-01T00:00:00Z"),
+            "no   embargo: appears at 2099-01-01T00:00:00Z",
+            id="embargo",
+        ),
+        pytest.param(
+            article("X", expiryDate="2024-05-02T00:00:00Z"), "no   expiry: left at 2024-05-02T00:00:00Z", id="expired"
+        ),
+        pytest.param(article("X", deleted=True), "no   removed: deleted or removed is true", id="deleted"),
+        pytest.param("---\ntitle: x\n", "no   front-matter: front matter has no closing fence", id="broken"),
+        pytest.param("A note.", "no   front-matter: the file does not open with a --- fence", id="note"),
+    ],
+)
+def test_explain_says_why_an_article_is_not_public(text: str, says: str, site: Site) -> None:
+    site.write("x.md", text)
+
+    assert says in on(site, "explain", "x.md").stdout
+
+
+def test_explain_json_is_for_programs(site: Site) -> None:
+    explanation = json.loads(on(site, "explain", "first", "all", "--json").stdout)
+
+    assert explanation["path"] == "news/first.md"
+    assert {verdict["passes"] for verdict in explanation["article"] + explanation["feeds"]["all"]} == {True}
+    assert all(verdict["rule"] and verdict["says"] for verdict in explanation["article"])
+
+
+def test_explain_writes_nothing(site: Site) -> None:
+    before = files(site.folder)
+    on(site, "explain", "first")
+
+    assert files(site.folder) == before
+    assert sorted(path.name for path in site.folder.iterdir()) == ["content", "feedd.toml"]
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["nothing.md", "nothing", "a" * 300, "../feedd.toml/x", ""],
+    ids=["path", "name", "long", "outside", "empty"],
+)
+def test_unknown_article_exits_with_2_and_the_remedy(named: str, site: Site) -> None:
+    result = on(site, "explain", named)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("feedd: ")
+    assert "Name " in result.stderr
+
+
+def test_unknown_feed_exits_with_2_and_names_those_there_are(site: Site) -> None:
+    result = on(site, "explain", "first", "topics/robots")
+
+    assert result.exit_code == 2
+    assert result.stderr == "feedd: no feed 'topics/robots'. There are: all, providers/source.example, topics/ai\n"
+
+
+# --- Terminals and processes ---
+
+
+def test_messages_are_plain_and_without_progress_where_there_is_no_terminal(site: Site) -> None:
+    for number in range(5):
+        site.story(f"more/{number}.md")
+    _break_an_article(site)
+    result = process("build", "--config", str(site.file))
+
+    assert result.stdout.startswith("built: 7 files read, 6 articles public in 3 feeds, 9 documents written")
+    assert re.fullmatch(r"error: broken\.md:1: .* \[no-closing-fence\]\n", result.stderr)
+    assert "\x1b" not in result.stdout + result.stderr
+    assert result.returncode == 1
+
+
+def test_progress_and_colours_are_shown_on_a_terminal(site: Site) -> None:
+    for number in range(5):
+        site.story(f"more/{number}.md")
+    _break_an_article(site)
+    terminal = Terminal("build", "--config", str(site.file))
+
+    assert terminal.exit_code() == 1
+    assert "\r\x1b[Karticles 1/7" in terminal.screen
+    assert re.search(r"\r\x1b\[Kbuilt: 7 files read", terminal.screen)
+    assert "\x1b[31merror:\x1b[0m broken.md:1" in terminal.screen
+
+
+def test_progress_never_mixes_with_json(site: Site) -> None:
+    terminal = Terminal("build", "--json", "--config", str(site.file))
+
+    assert terminal.exit_code() == 0
+    assert json.loads(terminal.screen)["public"] == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_every_document_whole_and_nothing_temporary(site: Site) -> None:
+    for number in range(400):
+        site.story(f"{number}.md", topics=[f"Topic {number}"])
+    terminal = Terminal("build", "--config", str(site.file))
+    terminal.read(until="feeds ")
+    terminal.press_ctrl_c()
+
+    assert terminal.exit_code() == 130
+    assert "interrupted" in terminal.screen
+    assert "Traceback" not in terminal.screen
+    assert 0 < len(site.documents()) < 402 * 3
+    assert [path for path in site.documents() if "/." in f"/{path}"] == []
+    for path, data in site.documents().items():
+        json.loads(data) if path.endswith(".json") else ElementTree.fromstring(data)
+
+    after = process("build", "--config", str(site.file))
+
+    assert (after.returncode, after.stderr) == (0, "")
+    assert len(site.documents()) == 402 * 3 + 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["articles ", "feeds ", "feeds [4-9][0-9][0-9]/"], ids=["read", "write", "wait"])
+def test_ctrl_c_while_there_are_other_processes_shows_no_traceback(moment: str, site: Site) -> None:
+    for number in range(FEW):
+        site.story(f"{number}.md", topics=[f"Topic {number}"])
+    terminal = Terminal("build", "--config", str(site.file))
+    terminal.read(until=moment)
+    terminal.press_ctrl_c()
+
+    assert terminal.exit_code() == 130
+    assert "Traceback" not in terminal.screen
+
+
+def test_reader_that_goes_away_gets_no_traceback(site: Site) -> None:
+    for number in range(300):
+        site.write(f"{number}.md", "---\ntitle: x\n")
+    command = f"'{sys.executable}' -m feedd check --config '{site.file}' 2>&1 | head -n 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=50, check=True)
+
+    assert len(result.stdout.splitlines()) == 1
+    assert result.stderr == ""

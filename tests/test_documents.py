@@ -1,0 +1,917 @@
+"""Documents: what feedd publishes satisfies the specification of each format, and says the same in all of them.
+
+Whole runs over invented articles, read back. The rules are written from the texts: RFC 4287 (Atom), RSS 2.0 with the
+Best Practices Profile of the RSS Advisory Board, JSON Feed 1.1. That the rules notice what they should is tested too.
+How one field is mapped is tested in `feeds/`.
+"""
+
+import copy
+import json
+import re
+import tempfile
+import warnings
+from calendar import timegm
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from feedd.content.article import Article, parse
+from feedd.desk import rules_of
+from feedd.testing import NOON, Site
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # feedparser's own
+    import feedparser
+
+BASE = "https://news.example/feeds/"
+SUFFIXES = ("atom", "rss", "json")
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
+DC = "{http://purl.org/dc/elements/1.1/}"
+XML = "{http://www.w3.org/XML/1998/namespace}"
+
+# RFC 3987 leaves out white space, controls, these characters, and a percent sign that encodes nothing.
+IRI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[^\s\x00-\x20\x7f-\x9f<>\"{}|\\^`%]|%[0-9A-Fa-f]{2})+")
+WEB = re.compile(r"https?://[^/?#]+(?:[/?#].*)?")
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+MEDIA_TYPE = re.compile(r"[a-z]+/[a-z0-9.+-]+")
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+RFC822 = re.compile(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z][a-z] \d{4} \d\d:\d\d:\d\d (GMT|[+-]\d{4})")
+
+Faults = Iterator[str]
+
+
+def is_iri(value: str | None) -> bool:
+    return value is not None and IRI.fullmatch(value) is not None
+
+
+def is_web_address(value: str | None) -> bool:
+    return is_iri(value) and WEB.fullmatch(value or "") is not None
+
+
+def is_rfc3339(value: str | None) -> bool:
+    try:
+        return RFC3339.fullmatch(value or "") is not None and bool(datetime.fromisoformat(value or ""))
+    except ValueError:
+        return False
+
+
+def count(element: Any, name: str) -> int:
+    return len(element.findall(name))
+
+
+def counted(element: Any, once: str, at_most_once: str, prefix: str) -> Faults:
+    """The names in `once` must be there exactly once, those in `at_most_once` not twice."""
+    for name in once.split():
+        if count(element, prefix + name) != 1:
+            yield f"{count(element, prefix + name)} {name} in {element.tag}"
+    for name in at_most_once.split():
+        if count(element, prefix + name) > 1:
+            yield f"{count(element, prefix + name)} {name} in {element.tag}"
+
+
+# Atom: RFC 4287
+
+_IN_FEED = "author category contributor generator icon id link logo rights subtitle title updated entry"
+_IN_ENTRY = "author category content contributor id link published rights source summary title updated"
+_KNOWN = {
+    "feed": _IN_FEED,
+    "source": _IN_FEED,
+    "entry": _IN_ENTRY,
+    "author": "name uri email",
+    "contributor": "name uri email",
+}
+_ATTRIBUTES = {
+    "generator": "uri version",
+    "category": "term scheme label",
+    "link": "href rel type hreflang title length",
+    "title": "type",
+    "subtitle": "type",
+    "summary": "type",
+    "rights": "type",
+    "content": "type src",
+}
+_RELATIONS = {"alternate", "related", "self", "enclosure", "via", "hub", "next", "prev-archive", "current"}
+
+
+def atom_faults(data: bytes, url: str) -> Faults:
+    """Where an Atom document at that address is not what RFC 4287 wants."""
+    feed = etree.fromstring(data)
+    if feed.tag != f"{ATOM}feed":
+        yield f"the root is {feed.tag}"
+    yield from counted(feed, "id title updated", "generator icon logo rights subtitle", ATOM)
+    entries = feed.findall(f"{ATOM}entry")
+    for entry in entries:
+        yield from counted(entry, "id title updated", "content published rights source summary", ATOM)
+        if not _alternates(entry) and not count(entry, f"{ATOM}content"):
+            yield "an entry has neither alternate link nor content"
+        if not (count(entry, f"{ATOM}author") or count(feed, f"{ATOM}author")):
+            yield "nobody is the author of an entry"
+    ids = Counter(entry.findtext(f"{ATOM}id") for entry in entries)
+    yield from (f"id {id} occurs {times} times" for id, times in ids.items() if times > 1)
+    newest = max((entry.findtext(f"{ATOM}updated") for entry in entries), default="")
+    if feed.findtext(f"{ATOM}updated", "") < newest:
+        yield "the feed is older than its entries"
+    own = [dict(link.attrib) for link in feed.findall(f"{ATOM}link") if link.get("rel") == "self"]
+    if own != [{"href": url, "rel": "self", "type": "application/atom+xml"}]:
+        yield f"self is {own}"
+    for element in feed.iter():
+        yield from _atom_element(element)
+
+
+def _alternates(element: Any) -> list[tuple[str | None, str | None]]:
+    links = element.findall(f"{ATOM}link")
+    return [(link.get("type"), link.get("hreflang")) for link in links if link.get("rel", "alternate") == "alternate"]
+
+
+def _atom_element(element: Any) -> Faults:
+    if not element.tag.startswith("{"):
+        yield f"{element.tag} is in no namespace"
+    if not element.tag.startswith(ATOM):
+        return
+    name, text = element.tag.removeprefix(ATOM), element.text or ""
+    yield from _atom_names(element, name)
+    if len(_alternates(element)) != len(set(_alternates(element))):
+        yield f"two alternates of one type and language in {name}"
+    if name in {"id", "icon", "logo", "uri"} and not is_iri(text):
+        yield f"{name} is no IRI: {text!r}"
+    if name in {"updated", "published"} and not is_rfc3339(text):
+        yield f"{name} is no date: {text!r}"
+    if name in {"title", "name", "generator", "summary", "content", "subtitle"} and not text.strip():
+        yield f"{name} is blank"
+    if name in {"title", "subtitle", "summary", "content"}:
+        yield from _atom_text(element, name)
+    if name in {"author", "contributor"}:
+        yield from counted(element, "name", "uri email", ATOM)
+    if name == "link":
+        yield from _atom_link(element)
+    if name == "category" and not (element.get("term") and is_iri(element.get("scheme", "x:y"))):
+        yield f"category {dict(element.attrib)}"
+    if (language := element.get(f"{XML}lang")) is not None and not LANGUAGE.fullmatch(language):
+        yield f"language {language!r}"
+
+
+def _atom_names(element: Any, name: str) -> Faults:
+    known = {ATOM + child for child in _KNOWN.get(name, "").split()}
+    for child in element:
+        if child.tag.startswith(ATOM) and child.tag not in known:
+            yield f"{child.tag} in {name}"
+    for attribute in element.attrib:
+        if not attribute.startswith("{") and attribute not in _ATTRIBUTES.get(name, "").split():
+            yield f"attribute {attribute} of {name}"
+
+
+def _atom_text(element: Any, name: str) -> Faults:
+    if element.get("type", "text") not in {"text", "html"}:
+        yield f"{name} of type {element.get('type')}"
+    if len(element):
+        yield f"{name} holds elements"
+
+
+def _atom_link(element: Any) -> Faults:
+    rel, media_type = element.get("rel", "alternate"), element.get("type", "text/html")
+    if not is_iri(element.get("href")):
+        yield f"link to {element.get('href')!r}"
+    if rel not in _RELATIONS:
+        yield f"link of relation {rel!r}"
+    if not MEDIA_TYPE.fullmatch(media_type):
+        yield f"link of type {media_type!r}"
+
+
+# RSS: 2.0, and the profile
+
+_IN_CHANNEL = (
+    "title link description language copyright managingEditor webMaster pubDate lastBuildDate category generator docs"
+    " cloud ttl image rating textInput skipHours skipDays item"
+)
+_IN_ITEM = "title link description author category comments enclosure guid pubDate source"
+
+
+def rss_faults(data: bytes, url: str) -> Faults:
+    """Where an RSS document at that address is not what RSS 2.0 and the profile want."""
+    root = etree.fromstring(data)
+    if (root.tag, dict(root.attrib), len(root)) != ("rss", {"version": "2.0"}, 1):
+        yield "the root is not rss 2.0 with one channel"
+    channel = root[0]
+    single = " ".join(set(_IN_CHANNEL.split()) - {"title", "link", "description", "category", "item"})
+    yield from counted(channel, "title link description", single, "")
+    yield from _rss_children(channel, _IN_CHANNEL)
+    yield from _rss_channel(channel, url)
+    items = channel.findall("item")
+    if [element.tag for element in channel][len(channel) - len(items) :] != ["item"] * len(items):
+        yield "items do not come last"
+    guids = Counter(item.findtext("guid") for item in items)
+    yield from (f"guid {guid} occurs {times} times" for guid, times in guids.items() if times > 1)
+    for item in items:
+        yield from counted(item, "title link guid pubDate", "description author comments enclosure source", "")
+        yield from _rss_children(item, _IN_ITEM)
+        yield from _rss_item(item)
+    if named := re.findall(rb"&(?!#x26;|#x3C;|#x3E;|quot;)[^;]{1,9};", data):
+        yield f"references other than hexadecimal ones: {named[0]!r}"
+
+
+def _rss_children(element: Any, known: str) -> Faults:
+    for child in element:
+        if not child.tag.startswith("{") and child.tag not in known.split():
+            yield f"{child.tag} in {element.tag}"
+        if child.tag in {"title", "link", "description", "guid", "category", "generator"} and not child.text:
+            yield f"{child.tag} is blank"
+        if child.tag in {"link", "docs", "comments"} and not is_web_address(child.text):
+            yield f"{child.tag} is {child.text!r}"
+        if child.tag in {"pubDate", "lastBuildDate"} and not _is_rfc822(child.text or ""):
+            yield f"{child.tag} is {child.text!r}"
+
+
+def _is_rfc822(value: str) -> bool:
+    """With four digits of the year, and the day of the week that it was."""
+    return RFC822.fullmatch(value) is not None and parsedate_to_datetime(value).strftime("%a") == value[:3]
+
+
+def _rss_channel(channel: Any, url: str) -> Faults:
+    own = [dict(link.attrib) for link in channel.findall(f"{ATOM}link") if link.get("rel") == "self"]
+    if own != [{"href": url, "rel": "self", "type": "application/rss+xml"}]:
+        yield f"self is {own}"
+    if not channel.findtext("ttl", "1").isdigit():
+        yield "ttl is no number"
+    if not LANGUAGE.fullmatch(channel.findtext("language", "en")):
+        yield f"language is {channel.findtext('language')!r}"
+    for image in channel.findall("image"):
+        yield from counted(image, "url title link", "width height description", "")
+        if [image.findtext(name) for name in ("title", "link")] != [channel.findtext(n) for n in ("title", "link")]:
+            yield "the image has another title or link than the channel"
+        if re.search(r"\.(webp|svg|avif|ico)$", image.findtext("url", "")):
+            yield f"the image is no GIF, JPEG or PNG: {image.findtext('url')}"
+
+
+def _rss_item(item: Any) -> Faults:
+    names = [child.tag for child in item]
+    if f"{CONTENT}encoded" in names and "description" not in names[: names.index(f"{CONTENT}encoded")]:
+        yield "content:encoded without a description before it"
+    if "author" in names and "@" not in item.findtext("author"):
+        yield "an author without e-mail"
+    if "author" in names and f"{DC}creator" in names:
+        yield "two kinds of author"
+    if any(guid.get("isPermaLink") != "false" for guid in item.findall("guid")):
+        yield "a guid that is no address says that it is one"
+    if not all(is_web_address(source.get("url")) for source in item.findall("source")):
+        yield "source without address"
+    for html in (item.findtext("description", ""), item.findtext(f"{CONTENT}encoded", "")):
+        relative = [value for value in re.findall(r'(?:href|src)="([^"]*)"', html) if not is_iri(value)]
+        yield from (f"relative address {value!r}" for value in relative)
+
+
+# JSON Feed: 1.1
+
+_TEXT = str
+_TOP = {
+    "version": _TEXT,
+    "title": _TEXT,
+    "home_page_url": _TEXT,
+    "feed_url": _TEXT,
+    "description": _TEXT,
+    "user_comment": _TEXT,
+    "next_url": _TEXT,
+    "icon": _TEXT,
+    "favicon": _TEXT,
+    "authors": list,
+    "language": _TEXT,
+    "expired": bool,
+    "hubs": list,
+    "items": list,
+}
+_ITEM = {
+    "id": _TEXT,
+    "url": _TEXT,
+    "external_url": _TEXT,
+    "title": _TEXT,
+    "content_html": _TEXT,
+    "content_text": _TEXT,
+    "summary": _TEXT,
+    "image": _TEXT,
+    "banner_image": _TEXT,
+    "date_published": _TEXT,
+    "date_modified": _TEXT,
+    "authors": list,
+    "tags": list,
+    "language": _TEXT,
+    "attachments": list,
+}
+_ADDRESSES = {"home_page_url", "feed_url", "next_url", "icon", "favicon", "url", "external_url", "image", "avatar"}
+
+
+def json_faults(data: bytes, url: str) -> Faults:
+    """Where a JSON document at that address is not what JSON Feed 1.1 wants."""
+    doubled: list[str] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        doubled.extend(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+        return dict(pairs)
+
+    feed = json.loads(data.decode("utf-8"), object_pairs_hook=mapping)
+    yield from (f"two keys {key}" for key in doubled)
+    yield from _json_keys(feed, _TOP, "version title items home_page_url")
+    if feed.get("version") != "https://jsonfeed.org/version/1.1":
+        yield f"version {feed.get('version')!r}"
+    if feed.get("feed_url") != url:
+        yield f"feed_url is {feed.get('feed_url')!r}"
+    items = feed.get("items", [])
+    ids = Counter(item.get("id") for item in items)
+    yield from (f"id {id} occurs {times} times" for id, times in ids.items() if times > 1)
+    for item in items:
+        yield from _json_keys(item, _ITEM, "id")
+        yield from _json_item(item)
+
+
+def _json_keys(found: dict[str, Any], known: dict[str, type], required: str) -> Faults:
+    yield from (f"no {key}" for key in required.split() if key not in found)
+    for key, value in found.items():
+        if not key.startswith("_") and not isinstance(value, known.get(key, type(None))):
+            yield f"{key} is {value!r}"
+        if key.startswith("_") and not isinstance(value, dict):
+            yield f"the extension {key} is no object"
+        if isinstance(value, str) and not value:
+            yield f"{key} is empty"
+        if key in _ADDRESSES and not is_web_address(value):
+            yield f"{key} is {value!r}"
+        if key == "language" and not LANGUAGE.fullmatch(value):
+            yield f"language {value!r}"
+
+
+def _json_item(item: dict[str, Any]) -> Faults:
+    if not ("content_html" in item or "content_text" in item):
+        yield "an item without content"
+    for key in ("date_published", "date_modified"):
+        if key in item and not is_rfc3339(item[key]):
+            yield f"{key} is {item[key]!r}"
+    for author in item.get("authors", []):
+        yield from _json_keys(author, {"name": str, "url": str, "avatar": str}, "")
+        if not author:
+            yield "an author without any key"
+    if not all(isinstance(tag, str) and tag for tag in item.get("tags", [])):
+        yield f"tags {item['tags']!r}"
+
+
+FAULTS: dict[str, Callable[[bytes, str], Faults]] = {"atom": atom_faults, "rss": rss_faults, "json": json_faults}
+
+
+def faults(documents: dict[str, bytes]) -> dict[str, list[str]]:
+    """Each document with faults, and these."""
+    found = {path: list(FAULTS[path.rpartition(".")[2]](data, BASE + path)) for path, data in documents.items()}
+    return {path: some for path, some in found.items() if some}
+
+
+# A site with everything
+
+SETTINGS = """
+description = "All & <sundry>"
+language = "en-GB"
+[content]
+own_pages = "https://news.example/{slug}/"
+[[taxonomy.topic]]
+name = "C & C++ <templates>"
+aliases = ["Templates"]
+[[taxonomy.provider]]
+name = "Ärger & Söhne"
+domain = "xn--rger-koa.example"
+feed = "https://xn--rger-koa.example/feed?x=1&y=2"
+icon = "https://news.example/icon.webp"
+logo = "https://news.example/logo.png"
+[[taxonomy.provider]]
+name = "Vector"
+domain = "vector.example"
+icon = "https://news.example/icon.svg"
+logo = "https://news.example/logo.webp"
+[[taxonomy.provider]]
+name = "Source"
+domain = "source.example"
+icon = "https://news.example/small.PNG?size=50"
+logo = "https://news.example/large.png"
+[[feed]]
+name = "nothing"
+title = "Nothing & nobody"
+topics = ["A topic that nobody has"]
+[[feed]]
+name = "best"
+title = "The <best> of it & more"
+description = "Ordered by quality"
+order = "quality"
+"""
+
+TITLES = {
+    "markup": "Using &lt;b&gt; and &lt;/b&gt; in HTML",
+    "ampersand": "Q&A at AT&T; R&amp;D",
+    "entities": "The &amp;nbsp; and &amp;#65; thing",
+    "script": "<script>alert(1)</script>x &lt;a href='x'&gt;",
+    "cdata": "a ]]> b <![CDATA[ c ]]>",
+    "emoji": "😀👩‍👩‍👧 🇫🇷",
+    "right-to-left": "עברית and العربية ‮reversed‬",
+    "mail": "Write to Joe &lt;joe@news.example&gt; now",
+    "long": "word " * 600,
+    "quotes": "\"double\" 'single' “curly”",
+    "less": "1 &lt; 2 &lt; 3 > 2",
+    "declaration": 'xmlns:media="x" &lt;/entry>&lt;/feed>&lt;/channel>',
+}
+
+BODY = """# Head
+
+Text with [a link](rel/a), ![a picture](../i.png) <iframe src=x></iframe><script>x</script>
+<p style='color:red' onclick=x>p</p> <a href='javascript:x'>j</a> <a href='#there'>t</a> &nbsp; &copy; <b>unclosed
+
+| a | b |
+|---|---|
+| 1 | ~~2~~ |
+"""
+
+
+def furnish(site: Site) -> None:
+    """Write articles that have between them everything an entry can have, and the oddest texts."""
+    for day, (name, title) in enumerate(TITLES.items(), 1):
+        topics = ["C & C++ <templates>", "AI", title[:50]]
+        address = f"https://source.example/{name}?a=1&b=ü&c='#frag ment"
+        when = f"2024-05-{day:02d}T08:00:00+02:00"
+        site.story(f"{name}.md", title, excerpt=title, topics=topics, webUrl=address, publishedDateTime=when)
+    site.story("no-excerpt.md", excerpt=None, topics="Just one")
+    site.story("body.md", body=BODY)
+    site.story("body-only.md", body=BODY, excerpt=None, topics=None)
+    site.story("video.md", type="video", webUrl=None, originalUrl="https://video.example/watch?v=1&t=2")
+    picture = {"url": "/i/ü b.jpg?x=1&y=2", "width": 640, "height": 480, "title": "A &lt;b&gt;", "attribution": "J & J"}
+    site.story("image.md", images=[picture])
+    site.story("odd-image.md", images=[{"url": "data:image/png;base64,xx"}, {"width": 1}])
+    related = [{"title": f"R & D {n}", "webUrl": f"https://related.example/{n}?a&b"} for n in range(7)]
+    site.story("related.md", related=related)
+    site.story("language.md", locale="de_AT")
+    site.story("known-provider.md", provider={"name": "Ärger", "domain": "www.ärger.example"})
+    site.story("vector.md", provider={"name": "Vector", "domain": "vector.example"})
+    site.story("no-provider.md", provider=None)
+    site.story("nameless-provider.md", provider={"domain": "only.example"})
+    site.story("odd-provider.md", provider="Just & a &lt;name&gt;")
+    site.story("updated.md", updatedDateTime="2024-05-30T00:00:00Z")
+    site.story("guid.md", guid="urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
+    site.story("address.md", webUrl="https://münchen.example:8443/straße/%7Ea b/?q=[x]|^`{}")
+    site.story("old.md", publishedDateTime="1901-12-13T20:45:52Z")
+    site.story("year-one.md", publishedDateTime="0001-01-02")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with everything; tests only look."""
+    made = Site(tmp_path_factory.mktemp("site"), SETTINGS)
+    furnish(made)
+    report = made.build()
+    assert [str(problem) for problem in report.problems] == []
+    return made
+
+
+def of_format(documents: dict[str, bytes], suffix: str) -> dict[str, bytes]:
+    return {path: data for path, data in documents.items() if path.endswith(f".{suffix}")}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_document_satisfies_its_format(site: Site, suffix: str) -> None:
+    documents = of_format(site.documents(), suffix)
+    assert len(documents) > 20
+    assert faults(documents) == {}
+
+
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_feedparser_reads_every_document_without_complaint(site: Site, suffix: str) -> None:
+    media_type, version = {"atom": ("atom+xml", "atom10"), "rss": ("rss+xml", "rss20")}[suffix]
+    for path, data in of_format(site.documents(), suffix).items():
+        read = feedparser.parse(data, response_headers={"content-type": f"application/{media_type}"})
+        assert (path, read.bozo, read.version) == (path, False, version)
+        assert all(entry.get("published_parsed") for entry in read.entries)
+
+
+def test_no_document_is_alone_in_its_format(site: Site) -> None:
+    names = Counter(path.rpartition(".")[0] for path in site.documents())
+    assert set(names.values()) == {len(SUFFIXES)}
+
+
+# Feeds as a whole
+
+
+def head(path: str, data: bytes) -> tuple[str, str, str]:
+    """The title, description and page of a document."""
+    if path.endswith(".json"):
+        feed = json.loads(data)
+        return feed["title"], feed["description"], feed["home_page_url"]
+    root = etree.fromstring(data)
+    if path.endswith(".rss"):
+        return tuple(root[0].findtext(name) for name in ("title", "description", "link"))  # type: ignore[return-value]
+    (page,) = [link.get("href") for link in root.findall(f"{ATOM}link") if link.get("rel") == "alternate"]
+    return root.findtext(f"{ATOM}title"), root.findtext(f"{ATOM}subtitle"), page
+
+
+def test_title_description_and_page_of_a_feed_are_equal_in_all_formats(site: Site) -> None:
+    heads: dict[str, set[tuple[str, str, str]]] = {}
+    for path, data in site.documents().items():
+        heads.setdefault(path.rpartition(".")[0], set()).add(head(path, data))
+    assert {name: len(found) for name, found in heads.items()} == dict.fromkeys(heads, 1)
+    assert {name: next(iter(heads[name]))[0] for name in ("all", "nothing", "best", "providers/vector.example")} == {
+        "all": "Example News",
+        "nothing": "Nothing & nobody",
+        "best": "The <best> of it & more",
+        "providers/vector.example": "Example News: Vector",
+    }
+
+
+def test_a_feed_without_articles_is_there_and_valid(site: Site) -> None:
+    empty = {path: data for path, data in site.documents().items() if path.startswith("nothing.")}
+    assert len(empty) == len(SUFFIXES)
+    assert {path: len(read(path, data)) for path, data in empty.items()} == dict.fromkeys(empty, 0)
+    assert faults(empty) == {}
+
+
+def test_a_feed_that_lost_its_articles_stays_valid_and_as_old_as_it_was(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("one.md", publishedDateTime="2024-05-01T08:00:00Z")
+    site.build()
+    site.story("one.md", published=False)
+    site.now += 3600
+    site.build()
+    documents = site.documents()
+    assert sorted({path.rpartition(".")[0] for path in documents}) == ["all", "providers/source.example", "topics/ai"]
+    assert {path: read(path, data) for path, data in documents.items()} == {path: [] for path in documents}
+    assert faults(documents) == {}
+    atom = etree.fromstring(documents["all.atom"])
+    assert atom.findtext(f"{ATOM}updated") == "2024-05-01T08:00:00Z"
+
+
+def test_documents_do_not_depend_on_the_clock(site: Site, tmp_path: Path) -> None:
+    later = Site(tmp_path, SETTINGS)
+    later.now = NOON + 86400 * 400
+    furnish(later)
+    later.build()
+    assert later.documents() == site.documents()
+
+
+def test_the_picture_of_an_rss_channel_is_of_a_kind_that_rss_knows(site: Site) -> None:
+    wanted = {"source.example": "small.PNG?size=50", "xn--rger-koa.example": "logo.png", "vector.example": None}
+    for path, data in of_format(site.documents(), "rss").items():
+        provider = path.removeprefix("providers/").removesuffix(".rss")
+        found = etree.fromstring(data).findtext("channel/image/url")
+        expected = wanted.get(provider)
+        assert (path, found) == (path, expected and f"https://news.example/{expected}")
+
+
+# Ids
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "white space",
+        "ünïcödé",
+        "q?#[x]",
+        "50%",
+        "100%25",
+        "a&b",
+        'quote"s',
+        "back\\slash",
+        "<tag>",
+        "a" * 240,
+        "日本語",
+    ],
+)
+def test_an_article_with_an_odd_file_name_has_a_valid_id(tmp_path: Path, name: str) -> None:
+    """An Atom id is an IRI (RFC 4287, section 4.2.6), and this one a tag (RFC 4151), whatever the file is called."""
+    site = Site(tmp_path)
+    site.story(f"{name}.md", "A title", category="Größe & <mehr>")
+    site.build()
+    assert faults(site.documents()) == {}
+    (entry,) = read_atom(site.documents()["all.atom"])
+    assert re.fullmatch(r"tag:news\.example,2020:(?:[A-Za-z0-9._~!$&'()*+,;=:@/?-]|%[0-9A-F]{2})+", entry.id)
+
+
+@pytest.mark.parametrize("guid", ["12", "just words & more", "relative/path", "two words:x", "<b>"])
+def test_a_guid_that_cannot_be_an_id_leaves_a_valid_document(tmp_path: Path, guid: str) -> None:
+    site = Site(tmp_path)
+    site.story("one.md", guid=guid)
+    site.build()
+    assert faults(site.documents()) == {}
+
+
+def test_two_odd_file_names_have_two_ids(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    for number, name in enumerate(["a b", "a%20b", "a-b", "a_b", "A b"]):
+        site.story(f"{name}.md", f"Title {number}")
+    site.build()
+    assert len({one.id for one in read_atom(site.documents()["all.atom"])}) == 5
+
+
+# An article through the whole line, and back
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a document says of an article; times in seconds since the epoch."""
+
+    id: str
+    title: str
+    link: str
+    published: int
+    updated: int
+    html: str
+
+
+def read_atom(data: bytes) -> list[Shown]:
+    return [
+        Shown(
+            *(entry.findtext(f"{ATOM}{name}") for name in ("id", "title")),
+            next(link.get("href") for link in entry.findall(f"{ATOM}link") if link.get("rel") == "alternate"),
+            *(_seconds(entry.findtext(f"{ATOM}{name}")) for name in ("published", "updated")),
+            entry.findtext(f"{ATOM}content") or "",
+        )
+        for entry in etree.fromstring(data).findall(f"{ATOM}entry")
+    ]
+
+
+def read_rss(data: bytes) -> list[Shown]:
+    return [
+        Shown(
+            *(item.findtext(name) for name in ("guid", "title", "link")),
+            int(parsedate_to_datetime(item.findtext("pubDate")).timestamp()),
+            _seconds(item.findtext(f"{ATOM}updated")),
+            item.findtext(f"{CONTENT}encoded") or "",
+        )
+        for item in etree.fromstring(data).findall("channel/item")
+    ]
+
+
+def read_json(data: bytes) -> list[Shown]:
+    return [
+        Shown(
+            *(item[name] for name in ("id", "title", "url")),
+            *(_seconds(item[name]) for name in ("date_published", "date_modified")),
+            item.get("content_html", ""),
+        )
+        for item in json.loads(data)["items"]
+    ]
+
+
+def _seconds(value: str) -> int:
+    return int(datetime.fromisoformat(value).timestamp())
+
+
+READERS: dict[str, Callable[[bytes], list[Shown]]] = {"atom": read_atom, "rss": read_rss, "json": read_json}
+
+
+def read(path: str, data: bytes) -> list[Shown]:
+    return READERS[path.rpartition(".")[2]](data)
+
+
+def _quoted(text: str) -> str:
+    """Any text as a scalar of YAML."""
+    plain = (c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text)
+    return f'"{"".join(plain)}"'
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs"])) | st.lists(
+    st.sampled_from(
+        ["<b>", "</b>", "&amp;", "&lt;", "&#65;", "&", "]]>", "<!--", "a", " ", "é", "â€™", "\n", '"', "\0"]
+    )
+).map("".join)
+_titles = st.tuples(_texts, st.sampled_from(["x", "é", "&", "0", "😀"])).map("".join)
+_moments = st.datetimes(datetime(1900, 1, 1), datetime(2024, 6, 1)).map(lambda moment: moment.replace(tzinfo=UTC))
+_addresses = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), max_size=12).map(
+    lambda end: f"https://source.example/{end}"
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """An article as somebody writes it."""
+
+    title: str
+    excerpt: str
+    body: str
+    link: str
+    published: datetime
+    later: timedelta
+
+    @property
+    def text(self) -> bytes:
+        lines = [
+            "---",
+            f"title: {_quoted(self.title)}",
+            f"excerpt: {_quoted(self.excerpt)}",
+            f"webUrl: {_quoted(self.link)}",
+            f"publishedDateTime: {self.published.isoformat()}",
+            f"updatedDateTime: {(self.published + self.later).isoformat()}",
+            "published: true",
+            "---",
+            self.body,
+        ]
+        return "\n".join(lines).encode()
+
+
+_written = st.builds(
+    Written, _titles, _texts, _texts, _addresses, _moments, st.timedeltas(timedelta(days=-900), timedelta(days=900))
+)
+
+
+def understood(site: Site, path: str, data: bytes) -> Article | None:
+    return parse(path, data, rules_of(site.config)).article
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(_written, min_size=1, max_size=3))
+def test_an_article_comes_back_from_every_format_as_it_was_read(articles: list[Written]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(Path(folder), "[output]\ntopics = false\nproviders = false")
+        expected = {}
+        for number, one in enumerate(articles):
+            site.write(f"{number}.md", one.text)
+            found = understood(site, f"{number}.md", one.text)
+            if found is not None:
+                id = f"tag:news.example,2020:articles/{number}"
+                updated = found.date if found.modified is None else max(found.date, found.modified)
+                expected[id] = (found.title, found.link, found.date, updated)
+        site.build()
+        documents = site.documents()
+        assert faults(documents) == {}
+        shown = {path: read(path, data) for path, data in documents.items()}
+        assert shown["all.atom"] == shown["all.json"]
+        for found_there in shown.values():
+            stories = {one.id: (one.title, one.link, one.published, one.updated) for one in found_there}
+            assert stories.items() <= expected.items()
+        links = {link for _, link, _, _ in expected.values()}
+        assert bool(links) == bool(shown["all.rss"])
+
+
+@given(_written)
+@settings(deadline=None, max_examples=50)
+def test_dates_and_titles_are_read_as_they_were_written(one: Written) -> None:
+    """So that the property above is not true for the reason that everything is lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = understood(Site(Path(folder)), "one.md", one.text)
+    assert found is not None
+    assert found.date == timegm(one.published.timetuple()) + bool(one.published.microsecond)
+    assert "<" in one.title or "&" in one.title or _letters(one.title) == _letters(found.title)
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text if c.isascii() and c.isalnum())
+
+
+# That the rules above notice
+
+
+def _without(path: str) -> Callable[[Any], None]:
+    def change(root: Any) -> None:
+        found = root.find(path)
+        found.getparent().remove(found)
+
+    return change
+
+
+def _doubled(path: str) -> Callable[[Any], None]:
+    def change(root: Any) -> None:
+        found = root.find(path)
+        found.addnext(copy.deepcopy(found))
+
+    return change
+
+
+def _said(path: str, text: str) -> Callable[[Any], None]:
+    def change(root: Any) -> None:
+        root.find(path).text = text
+
+    return change
+
+
+def _attribute(path: str, name: str, value: str) -> Callable[[Any], None]:
+    def change(root: Any) -> None:
+        root.find(path).set(name, value)
+
+    return change
+
+
+A = ATOM
+ATOM_DAMAGE = {
+    "no-id": _without(f"{A}id"),
+    "two-titles": _doubled(f"{A}title"),
+    "no-updated": _without(f"{A}updated"),
+    "no-self": _without(f"{A}link"),
+    "two-alternates": _doubled(f"{A}link[@rel='alternate']"),
+    "blank-title": _said(f"{A}title", " "),
+    "date-without-zone": _said(f"{A}updated", "2024-05-01T08:00:00"),
+    "impossible-date": _said(f"{A}updated", "2024-13-01T08:00:00Z"),
+    "older-than-its-entries": _said(f"{A}updated", "1999-01-01T00:00:00Z"),
+    "entry-without-id": _without(f"{A}entry/{A}id"),
+    "entry-without-author": _without(f"{A}entry/{A}author"),
+    "entry-without-link": _without(f"{A}entry/{A}link"),
+    "entry-twice": _doubled(f"{A}entry"),
+    "two-summaries": _doubled(f"{A}entry/{A}summary"),
+    "id-with-a-space": _said(f"{A}entry/{A}id", "tag:x,2020:a b"),
+    "relative-id": _said(f"{A}entry/{A}id", "12"),
+    "relative-link": _attribute(f"{A}entry/{A}link", "href", "/here"),
+    "bad-escape": _attribute(f"{A}entry/{A}link", "href", "https://a.example/%zz"),
+    "unknown-relation": _attribute(f"{A}entry/{A}link", "rel", "original"),
+    "author-without-name": _without(f"{A}entry/{A}author/{A}name"),
+    "category-without-term": _attribute(f"{A}entry/{A}category", "term", ""),
+    "unknown-attribute": _attribute(f"{A}entry/{A}title", "lang", "en"),
+    "bad-language": _attribute(f"{A}entry", f"{XML}lang", "de_AT"),
+    "misplaced-element": lambda root: etree.SubElement(root.find(f"{A}entry"), f"{A}subtitle"),
+    "element-of-no-namespace": lambda root: etree.SubElement(root, "extra", {}),
+    "markup-in-text": lambda root: etree.SubElement(root.find(f"{A}entry/{A}title"), f"{A}b"),
+}
+
+RSS_DAMAGE = {
+    "no-title": _without("channel/title"),
+    "two-links": _doubled("channel/link"),
+    "no-description": _without("channel/description"),
+    "other-version": _attribute(".", "version", "0.91"),
+    "no-self": _without(f"channel/{A}link"),
+    "self-elsewhere": _attribute(f"channel/{A}link", "href", "https://news.example/other.rss"),
+    "two-digit-year": _said("channel/lastBuildDate", "Wed, 01 May 24 08:00:00 GMT"),
+    "wrong-weekday": _said("channel/item/pubDate", "Sun, 01 May 2024 08:00:00 GMT"),
+    "ttl-in-words": _said("channel/ttl", "an hour"),
+    "item-without-guid": _without("channel/item/guid"),
+    "item-twice": _doubled("channel/item"),
+    "item-before-title": lambda root: root[0].insert(0, root.find("channel/item")),
+    "permalink": _attribute("channel/item/guid", "isPermaLink", "true"),
+    "relative-link": _said("channel/item/link", "/here"),
+    "unknown-element": lambda root: etree.SubElement(root.find("channel/item"), "updated"),
+    "author-without-mail": lambda root: _said("author", "Jane")(_with(root.find("channel/item"), "author")),
+    "content-without-description": lambda root: (
+        etree.SubElement(root.find("channel/item"), f"{CONTENT}encoded").append(etree.Comment("x"))
+        or _without("channel/item/description")(root)
+    ),
+    "relative-address-in-html": _said("channel/item/description", '<a href="here">x</a>'),
+    "named-reference": lambda root: None,
+}
+
+
+def _with(element: Any, name: str) -> Any:
+    etree.SubElement(element, name)
+    return element
+
+
+JSON_DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
+    "no-version": lambda feed: feed.pop("version"),
+    "version-1": lambda feed: feed.update(version="https://jsonfeed.org/version/1"),
+    "no-title": lambda feed: feed.pop("title"),
+    "no-items": lambda feed: feed.pop("items"),
+    "elsewhere": lambda feed: feed.update(feed_url="https://news.example/other.json"),
+    "unknown-key": lambda feed: feed.update(author={"name": "x"}),
+    "relative-icon": lambda feed: feed.update(icon="/icon.png"),
+    "item-without-id": lambda feed: feed["items"][0].pop("id"),
+    "id-is-a-number": lambda feed: feed["items"][0].update(id=12),
+    "item-twice": lambda feed: feed["items"].append(feed["items"][0]),
+    "item-without-content": lambda feed: feed["items"][0].pop("content_text"),
+    "date-without-zone": lambda feed: feed["items"][0].update(date_published="2024-05-01T08:00:00"),
+    "empty-tag": lambda feed: feed["items"][0].update(tags=[""]),
+    "tags-as-text": lambda feed: feed["items"][0].update(tags="AI"),
+    "empty-author": lambda feed: feed["items"][0].update(authors=[{}]),
+    "empty-title": lambda feed: feed["items"][0].update(title=""),
+    "bad-language": lambda feed: feed.update(language="en_GB"),
+    "extension-is-text": lambda feed: feed.update(_feedd="x"),
+}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The documents of a site with two plain articles."""
+    made = Site(tmp_path_factory.mktemp("plain"))
+    made.story("one.md", "Q and A")
+    made.story("two.md")
+    made.build()
+    return made.documents()
+
+
+@pytest.mark.parametrize("damage", ATOM_DAMAGE)
+def test_the_rules_of_atom_notice(plain: dict[str, bytes], damage: str) -> None:
+    root = etree.fromstring(plain["all.atom"])
+    assert list(atom_faults(etree.tostring(root), f"{BASE}all.atom")) == []
+    ATOM_DAMAGE[damage](root)
+    assert list(atom_faults(etree.tostring(root), f"{BASE}all.atom")) != []
+
+
+@pytest.mark.parametrize("damage", RSS_DAMAGE)
+def test_the_rules_of_rss_notice(plain: dict[str, bytes], damage: str) -> None:
+    root = etree.fromstring(plain["all.rss"])
+    assert list(rss_faults(etree.tostring(root), f"{BASE}all.rss")) == []
+    RSS_DAMAGE[damage](root)
+    data = etree.tostring(root)
+    if damage == "named-reference":
+        data = data.replace(b"Q and A", b"Q &amp; A")
+    assert list(rss_faults(data, f"{BASE}all.rss")) != []
+
+
+@pytest.mark.parametrize("damage", JSON_DAMAGE)
+def test_the_rules_of_json_feed_notice(plain: dict[str, bytes], damage: str) -> None:
+    feed = json.loads(plain["all.json"])
+    assert list(json_faults(json.dumps(feed).encode(), f"{BASE}all.json")) == []
+    JSON_DAMAGE[damage](feed)
+    assert list(json_faults(json.dumps(feed).encode(), f"{BASE}all.json")) != []

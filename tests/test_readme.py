@@ -1,0 +1,183 @@
+"""The README tells the truth: every command in it is run, every output compared, every path looked for."""
+
+import contextlib
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner, Result
+
+from feedd.cli import main
+from feedd.config import load
+from feedd.content.article import parse
+from feedd.desk import rules_of
+from feedd.testing import Site
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+class Block(NamedTuple):
+    """A fenced block: its language and its text."""
+
+    language: str
+    text: str
+
+
+BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
+LINES = [line for block in BLOCKS if block.language == "sh" for line in block.text.splitlines()]
+SET_UP = [line for line in LINES if line.startswith("python3 ")]
+EXAMPLES = [line for line in LINES if not line.startswith("python3 ")]
+SESSIONS = [block.text for block in BLOCKS if block.language == "console"]
+TREES = [block.text for block in BLOCKS if block.language == "text" and block.text.startswith("feeds/")]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The part of the checkout that the README's commands use, with the demo built."""
+    folder = tmp_path_factory.mktemp("checkout")
+    Site.copied(ROOT / "config" / "demo", folder / "config" / "demo")
+    run(".venv/bin/feedd build --config config/demo/feedd.toml", folder)
+    return folder
+
+
+def run(command: str, checkout: Path) -> Result:
+    """A line of the README, `.venv/bin/feedd …`, as if typed in the checkout."""
+    program, *arguments = shlex.split(command)
+    assert program == ".venv/bin/feedd"
+    with contextlib.chdir(checkout):
+        return CliRunner().invoke(main, arguments, env={"FEEDD_CONFIG": None}, catch_exceptions=False)
+
+
+def without_seconds(text: str) -> str:
+    return re.sub(r"\d+\.\d\d s\n", "… s\n", text)
+
+
+def parts(command: str) -> list[str]:
+    return re.split(r" && |; ", command)
+
+
+def test_there_is_one_block_of_each_kind_at_least() -> None:
+    assert {block.language for block in BLOCKS} == {"sh", "console", "toml", "markdown", "text"}
+    assert len(SET_UP) == 2
+    assert len(EXAMPLES) >= 3
+    assert len(SESSIONS) >= 2
+
+
+@pytest.mark.parametrize("command", SET_UP, ids=["build", "test"])
+def test_set_up_is_a_single_line_that_needs_nothing_but_python(command: str) -> None:
+    make, install, *_ = parts(command)
+
+    assert make == "python3 -m venv .venv"
+    assert re.fullmatch(r"\.venv/bin/pip install -q -e (\.|'\.\[test\]')", install)
+
+
+def test_first_command_builds_the_demo_and_shows_the_feeds(tmp_path: Path) -> None:
+    Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
+    _, _, build, show = parts(SET_UP[0])
+    result = run(build, tmp_path)
+    folder = tmp_path / show.removeprefix("ls ")
+
+    assert result.stdout.startswith("built: 33 files read, ")
+    assert result.exit_code == 1
+    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["providers", "topics"]
+
+
+def test_second_command_runs_the_tests_with_the_coverage_floor() -> None:
+    assert parts(SET_UP[1])[2:] == [".venv/bin/pytest --cov"]
+    assert "\nfail_under = 95\n" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_example_runs(command: str, checkout: Path) -> None:
+    result = run(command, checkout)
+
+    assert result.exit_code in (0, 1)
+    assert result.stdout
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=[session.split()[2] for session in SESSIONS])
+def test_session_shows_what_is_really_said(session: str, tmp_path: Path) -> None:
+    Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
+    command, _, said = session.partition("\n")
+    result = run(command.removeprefix("$ "), tmp_path)
+
+    assert without_seconds(result.output) == without_seconds(said)
+
+
+def test_configuration_has_ten_lines_and_builds(tmp_path: Path) -> None:
+    (text,) = (block.text for block in BLOCKS if block.language == "toml")
+    site = Site(tmp_path)
+    site.file.write_text(text, encoding="utf-8")
+    (lighthouse,) = (block.text for block in BLOCKS if block.language == "markdown")
+    site.write("a-lighthouse-learns-to-whistle.md", lighthouse)
+    site.build()
+
+    assert len(text.splitlines()) == 10
+    assert load(site.file).site.title == "Power Apps Every Day"
+    assert {path.rpartition(".")[0] for path in site.documents()} == {"all", "topics/sea", "providers/harbour.example"}
+    assert b"A lighthouse learns to whistle" in site.documents()["topics/sea.atom"]
+
+
+def test_example_article_reads_without_a_complaint(tmp_path: Path) -> None:
+    (text,) = (block.text for block in BLOCKS if block.language == "markdown")
+    reading = parse("a.md", text.encode(), rules_of(Site(tmp_path).config))
+
+    assert (reading.state, reading.problems) == ("article", ())
+
+
+def test_table_lists_exactly_the_commands_that_there_are() -> None:
+    assert re.findall(r"^\| `feedd (\w+)", README, re.MULTILINE) == list(main.commands)
+
+
+@pytest.mark.parametrize("command", list(main.commands))
+def test_options_named_for_a_command_are_its_own(command: str) -> None:
+    (row,) = re.findall(rf"^\| `feedd {command}\b.*$", README, re.MULTILINE)
+    own = {name for parameter in main.commands[command].params for name in parameter.opts}
+
+    assert set(re.findall(r"`(--[\w-]+)`", row)) <= own
+
+
+def test_exit_codes_are_those_of_the_help() -> None:
+    said = " ".join(CliRunner().invoke(main, ["--help"]).output.split())
+    (codes,) = re.findall(r"^Exit codes: (.*), 130 interrupted\.$", README, re.MULTILINE)
+
+    assert f"Exit codes: {codes}" in said
+
+
+def layout() -> Iterator[str]:
+    for line in TREES[0].splitlines():
+        stem, suffixes = re.fullmatch(r"feeds/(\S+)\.\{(.*?)\} +.*", line).groups()  # type: ignore[union-attr]
+        yield from (f"{stem}.{suffix}" for suffix in suffixes.split(","))
+
+
+def test_layout_names_documents_that_are_there(checkout: Path) -> None:
+    missing = [path for path in layout() if not (checkout / "config" / "demo" / "feeds" / path).is_file()]
+
+    assert len(list(layout())) == 15
+    assert missing == []
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)]+)\)", README)
+
+    assert len(links) >= 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_ci_reads_the_test_command_out_of_the_readme() -> None:
+    script = ROOT / ".ci" / "run"
+    (pattern,) = re.findall(r"grep -E '(.*)' README\.md", script.read_text(encoding="utf-8"))
+
+    assert os.access(script, os.X_OK)
+    assert [line for line in README.splitlines() if re.match(pattern, line)] == [SET_UP[1]]
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
+def test_ci_is_a_sound_script() -> None:
+    assert os.system(f"bash -n '{ROOT / '.ci' / 'run'}'") == 0
