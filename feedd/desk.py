@@ -5,9 +5,11 @@ Everything here is a function of its arguments and of one file, so that `workers
 touch the state, and decides nothing about feeds.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,6 +24,9 @@ from feedd.feeds.entry import Entry
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.plan import Plan
 from feedd.feeds.project import distinct_related, project
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+")
+_SPECIFIC = "!$&'()*+,;=:@/~"  # what may stand in a tag beside letters, digits and -._ (RFC 4151, section 2.1)
 
 _encode = msgspec.msgpack.Encoder().encode
 decode_article = msgspec.msgpack.Decoder(Article).decode
@@ -114,9 +119,15 @@ class Desk:
         )  # fmt: skip
 
     def id(self, article: Article) -> str:
-        """The id of an article (RFC 4151): from its file name, unless it names one itself."""
+        """The id of an article: a tag (RFC 4151) made from its file name, unless it has a `guid`.
+
+        An id must be an address of some kind (RFC 4287, section 4.2.6), so a `guid` that is none becomes a tag too.
+        """
         site = self.config.site
-        return article.guid or f"tag:{site.id_authority},{site.id_date}:{article.collection}/{article.slug}"
+        if _ADDRESS.fullmatch(article.guid):
+            return article.guid
+        specific = f"guid/{article.guid}" if article.guid else f"{article.collection}/{article.slug}"
+        return f"tag:{site.id_authority},{site.id_date}:{quote(specific, safe=_SPECIFIC)}"
 
     def traits(self, article: Article) -> bytes:
         """What feeds select an article by, encoded."""

@@ -80,6 +80,10 @@ def _scalar(value: Any) -> str:
     return str(value)
 
 
+def no_sync(handle: int) -> None:
+    """In place of `os.fsync`, which takes most of the time of a small build: no test cuts the power."""
+
+
 class Site:
     """A site in a directory: `content/`, `feeds/`, `state/`, a configuration, and a clock that stands at `now`.
 
@@ -137,7 +141,8 @@ class Site:
         """A pipeline for several runs in one process; close it."""
         config = self.config
         self.database = open_database(config.state.path, patience=0)
-        return Pipeline(config, self.database, directory or Directory(config.output.path), processes=processes)
+        directory = directory or Directory(config.output.path, sync=no_sync)
+        return Pipeline(config, self.database, directory, processes=processes)
 
     def build(self, approved: bool = False, directory: Directory | None = None, processes: int | None = None) -> Report:
         """One run at the moment `now`, as by a new process."""
@@ -166,7 +171,7 @@ class FailingDirectory(Directory):
     """An output directory whose disk is full for the paths in `full`."""
 
     def __init__(self, root: Path, full: Iterable[str] = ()) -> None:
-        super().__init__(root)
+        super().__init__(root, sync=no_sync)
         self.full = set(full)
 
     def _write(self, place: Path, data: bytes) -> Placed:

@@ -519,7 +519,7 @@ CLOCKS = {
 @pytest.mark.parametrize("restarted", [True, False], ids=["over restarts", "in one process"])
 @pytest.mark.parametrize("clock", CLOCKS.values(), ids=list(CLOCKS))
 def test_embargoed_article_is_there_from_its_instant_on(site: Site, clock: list[int], restarted: bool) -> None:
-    """No file changes; whatever the clock does, what is seen follows from it. (A topic that had a feed keeps its name.)"""
+    """No file changes; what is seen follows from the clock. (A topic that once had a feed keeps its name.)"""
     instant = NOON + HOUR
     embargoed(site, instant)
     pipeline = site.pipeline()

@@ -6,7 +6,7 @@ touched. Does not decide what is published, and removes nothing but its own left
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +29,12 @@ class Placed:
 
 
 class Directory:
-    """The output directory. Its folders are made when they are needed."""
+    """The output directory. Its folders are made when they are needed. `sync` makes what was written to an open file or
+    folder outlast a power cut.
+    """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, sync: Callable[[int], None] = os.fsync) -> None:
+        self.root, self._sync = root, sync
         self._touched: set[str] = set()
 
     def put(self, document: Document) -> Placed:
@@ -63,7 +65,7 @@ class Directory:
             with beside.open("xb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                self._sync(file.fileno())
                 status = os.fstat(file.fileno())
             beside.replace(place)
         except BaseException:
@@ -77,9 +79,20 @@ class Directory:
         first that cannot be synced, when all others are.
         """
         folders, self._touched = self._touched, set()
-        errors = [error for folder in sorted(folders) if (error := _sync(folder))]
+        errors = [error for folder in sorted(folders) if (error := self._settle(folder))]
         if errors:
             raise errors[0]
+
+    def _settle(self, folder: str) -> OSError | None:
+        try:
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                self._sync(handle)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            return error
+        return None
 
     def lies(self, path: str, size: int, mtime: int) -> bool:
         """Whether the file at a path looks as it was left: same size, same mtime."""
@@ -109,18 +122,6 @@ class Directory:
                 for left in list((self.root / folder).glob(f".*{_TEMPORARY}")):
                     with suppress(OSError):
                         left.unlink()
-
-
-def _sync(folder: str) -> OSError | None:
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        return error
-    return None
 
 
 class Rehearsal(Directory):

@@ -217,8 +217,7 @@ def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     if version not in {0, VERSION}:
         raise sqlite3.DatabaseError(f"it is of version {version}, this feedd knows {VERSION}")
     if version == 0:
-        connection.executescript(_TABLES)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     return connection
 
 

@@ -1,5 +1,6 @@
 """Projection: an article becomes what subscribers see of it (design: sections 5 and 6)."""
 
+import re
 from dataclasses import fields, replace
 from typing import Any
 
@@ -461,15 +462,15 @@ def test_deep_nesting_ends() -> None:
     assert "x" in html("<div>" * 3000 + "x", "a.html")
 
 
-SAFE_TAGS = """
-    a abbr acronym area article aside b bdi bdo blockquote br caption center cite code col colgroup data dd del details
-    dfn div dl dt em figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup hr i img ins kbd li map mark nav ol p pre
-    q rp rt rtc ruby s samp small span strike strong sub summary sup table tbody td th thead time tr tt u ul var wbr
-""".split()
-SAFE_ATTRIBUTES = """
-    align alt char charoff cite colspan datetime dir headers height href hreflang lang rel rowspan scope size span src
-    start summary title width
-""".split()
+SAFE_TAG = re.compile(
+    r"a|abbr|acronym|area|article|aside|b|bdi|bdo|blockquote|br|caption|center|cite|code|col|colgroup|data|dd|del"
+    r"|details|dfn|div|dl|dt|em|figcaption|figure|footer|h[1-6]|header|hgroup|hr|i|img|ins|kbd|li|map|mark|nav|ol|p|pre"
+    r"|q|rp|rt|rtc|ruby|s|samp|small|span|strike|strong|sub|summary|sup|table|tbody|td|th|thead|time|tr|tt|u|ul|var|wbr"
+)
+SAFE_ATTRIBUTE = re.compile(
+    r"align|alt|char|charoff|cite|colspan|datetime|dir|headers|height|href|hreflang|lang|rel|rowspan|scope|size|span"
+    r"|src|start|summary|title|width"
+)
 bits = st.sampled_from(
     [
         "<script>", "</script>", "<script src=//x>", "<iframe src=x>", "</iframe>", "<style>", "</style>", "<svg>",
@@ -489,8 +490,8 @@ soups = st.lists(bits, max_size=14).map("".join) | st.text(max_size=40)
 def test_whatever_the_body_nothing_runs_and_every_address_is_absolute(body: str, path: str) -> None:
     made = html(body, path)
     for element in lxml.html.fragment_fromstring(made, create_parent="section").iterdescendants():
-        assert element.tag in SAFE_TAGS
-        assert set(element.attrib) <= set(SAFE_ATTRIBUTES)
+        assert SAFE_TAG.fullmatch(element.tag)
+        assert all(map(SAFE_ATTRIBUTE.fullmatch, element.attrib))
         addresses = [element.attrib[name] for name in ("href", "src", "cite") if name in element.attrib]
         assert all(address.lower().startswith(("https://", "http://", "mailto:")) for address in addresses)
 
