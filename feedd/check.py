@@ -83,6 +83,6 @@ def _places(desk: Desk) -> Iterator[Problem]:
     """Directories in which feedd could not write."""
     for field, place in (("output.path", desk.config.output.path), ("state.path", desk.config.state.path)):
         nearest = next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
             what = f"{nearest} is not a directory that this user can write in"
             yield Problem("not-writable", what, "Mend its permissions, or name another.", str(place), field=field)

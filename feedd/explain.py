@@ -102,9 +102,9 @@ def _wrong(record: Record) -> str:
 
 
 def _kept(record: Record, held: bool) -> str:
-    if held:
-        return "its last good version stays"
-    return "its text says not to publish it" if record.withdrawn else "it never read well"
+    if record.withdrawn:
+        return "its text says not to publish it"
+    return "its last good version stays" if held else "it never read well"
 
 
 def _leaves(record: Record | Problem | None, now: int) -> bool:

@@ -350,7 +350,7 @@ class Pipeline:
         related = self._shown(links, now)
         digest = blake2b(look + _encode(related), digest_size=16).digest()
         changed = _last_change(told, digest, now, edited)
-        updated = max(card.since, modified or 0, changed or 0)
+        updated = max(moment for moment in (card.since, modified, changed) if moment is not None)
         new = Told(told.first_public if told else now, digest, updated, changed)
         if new == told:
             return False

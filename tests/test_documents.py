@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -598,6 +599,16 @@ def test_a_guid_that_cannot_be_an_id_leaves_a_valid_document(tmp_path: Path, gui
     site = Site(tmp_path)
     site.story("one.md", guid=guid)
     site.build()
+    assert faults(site.documents()) == {}
+
+
+@pytest.mark.parametrize("name", ["q?#[x]", "50%", "100%25", "a b", "ü", "a&b=c;d"])
+def test_a_page_of_ones_own_is_addressed_whatever_the_file_is_called(tmp_path: Path, name: str) -> None:
+    site = Site(tmp_path, '[content]\nown_pages = "https://news.example/{slug}/"')
+    site.story(f"{name}.md", "A title", webUrl=None, originalUrl="https://source.example/original")
+    site.build()
+    (entry,) = read_atom(site.documents()["all.atom"])
+    assert unquote(urlsplit(entry.link).path) == f"/{name}/"
     assert faults(site.documents()) == {}
 
 

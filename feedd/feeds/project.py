@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from feedd.config import Config
 from feedd.content.article import Article, Link, Picture
@@ -53,7 +54,7 @@ def address(article: Article, config: Config) -> str:
     if config.content.amp and article.amp_url:
         return article.amp_url
     if config.content.own_pages and not article.web_url:
-        return absolute(config.content.own_pages.replace("{slug}", article.slug), config.site.url)
+        return absolute(config.content.own_pages.replace("{slug}", quote(article.slug, safe="")), config.site.url)
     return article.link
 
 

@@ -1,0 +1,376 @@
+"""Simple YAML: either nothing, or exactly what PyYAML reads (design, section 12: the result must agree, by test)."""
+
+import time
+from typing import Any
+
+import pytest
+from generations import NEWER, OLDER, front_matter
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from feedd.content import header, simple_yaml
+from feedd.content.simple_yaml import Flag
+from feedd.errors import BrokenArticle
+from feedd.testing import article
+
+
+def tagged(value: Any) -> Any:
+    """The value with its types, so that a `Flag` differs from text of the same letters."""
+    if isinstance(value, dict):
+        return {(key, "key"): tagged(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [tagged(inner) for inner in value]
+    return type(value), value
+
+
+def slowly(text: str) -> Any:
+    """What PyYAML reads, or the kind of the problem that it has."""
+    try:
+        return tagged(header.load(text))
+    except BrokenArticle as error:
+        return error.problem.kind
+
+
+def agrees(text: str) -> bool:
+    """Whether the quick reader read a header, which must then be right."""
+    quick = simple_yaml.load(text)
+    if quick is None:
+        return False
+    assert slowly(text) == tagged(quick)
+    return True
+
+
+SEEDS = [
+    front_matter(NEWER),
+    front_matter(OLDER),
+    front_matter(article()),
+    front_matter(
+        article(
+            "A “second” story",
+            excerpt='It said "no" \\ and left.\nThen it came back.',
+            published=False,
+            quality=58,
+            heat=-1,
+            webUrl=None,
+            images=[{"url": "/a.jpg", "width": 50, "height": 50}, {"url": "/b.jpg"}],
+            provider={"name": "Source", "domain": "source.example", "images": [{"url": "/s.png"}]},
+            related=[{"title": "One", "webUrl": "https://x.example/1", "provider": {"name": "X"}, "quality": 9}],
+            topics=["AI", "C++", "Zürich: heute", "No"],
+        )
+    ),
+    "title: It's\nexcerpt: 'It''s: no'\npublished: true\ntopics:\n- a\n- No\n-1: x\n",
+    "a:\n  - b:\n    - c\n    - d: e\n      f:\n  - g\n# note\n\nh:\ni: null\n",
+]
+
+
+# What it reads
+
+
+@pytest.mark.parametrize("text", SEEDS[:4], ids=["newer", "older", "short", "long"])
+def test_what_programs_write_is_read(text: str) -> None:
+    assert agrees(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("a: b\n", {"a": "b"}, id="text"),
+        pytest.param("a: b c, d's (e) [f] & h! i#\n", {"a": "b c, d's (e) [f] & h! i#"}, id="text of all sorts"),
+        pytest.param("a: https://x.example/?b=c&d=%20#e\n", {"a": "https://x.example/?b=c&d=%20#e"}, id="URL"),
+        pytest.param("a: 2024-01-01T00:00:00Z\n", {"a": "2024-01-01T00:00:00Z"}, id="date"),
+        pytest.param("a: 1984\nb: -1\nc: 1.10\n", {"a": "1984", "b": "-1", "c": "1.10"}, id="numbers as written"),
+        pytest.param('a: "b: \\"c\\" \\\\ \\/ \\n \\r \\t \\u00e9"\n', {"a": 'b: "c" \\ / \n \r \t é'}, id="escapes"),
+        pytest.param("a: 'b: it''s # c'\n", {"a": "b: it's # c"}, id="single quotes"),
+        pytest.param("a: ''\nb: \"\"\n", {"a": "", "b": ""}, id="empty text"),
+        pytest.param("a: Zürich 日本 🚀\n", {"a": "Zürich 日本 🚀"}, id="beyond ASCII"),
+        pytest.param("a:\nb: null\nc: Null\nd: NULL\n", {"a": None, "b": None, "c": None, "d": None}, id="nothing"),
+        pytest.param("a:\n  - b\n  - c\n", {"a": ["b", "c"]}, id="list"),
+        pytest.param("a:\n- b\n- c\nd: e\n", {"a": ["b", "c"], "d": "e"}, id="list without indent"),
+        pytest.param("a:\n  b: c\n  d:\n    e: f\n", {"a": {"b": "c", "d": {"e": "f"}}}, id="mappings"),
+        pytest.param(
+            "a:\n  - b: c\n    d: e\n  - b: f\n", {"a": [{"b": "c", "d": "e"}, {"b": "f"}]}, id="list of mappings"
+        ),
+        pytest.param("a:\n  - b:\n    - c\n  - d\n", {"a": [{"b": ["c"]}, "d"]}, id="list in a mapping in a list"),
+        pytest.param("# x\n\na: b\n   # y: z\n\nc: d\n", {"a": "b", "c": "d"}, id="comments and blank lines"),
+        pytest.param("a:\n  b: c\n  b: d\n", {"a": {"b": "d"}}, id="doubled key below the top"),
+    ],
+)
+def test_simple_headers_are_read(text: str, expected: dict[str, Any]) -> None:
+    assert expected == simple_yaml.load(text)
+    assert agrees(text)
+
+
+@pytest.mark.parametrize("word", ["true", "True", "TRUE", "yes", "on", "On", "false", "no", "No", "NO", "off", "OFF"])
+def test_plain_booleans_are_flags(word: str) -> None:
+    found = simple_yaml.load(f"a: {word}\nb:\n  - {word}\nc: '{word}'\nd: \"{word}\"\n")
+
+    assert found is not None
+    assert [Flag, Flag, str, str] == [type(found["a"]), type(found["b"][0]), type(found["c"]), type(found["d"])]
+    assert found["a"].on is (word.lower() in {"true", "yes", "on"})
+
+
+@pytest.mark.parametrize("word", ["y", "n", "tRue", "truE", "yEs", "oN", "nUll", "none", "trueish", "no.", "N0"])
+def test_words_that_are_no_booleans_are_text(word: str) -> None:
+    assert simple_yaml.load(f"a: {word}\n") == {"a": word}
+    assert agrees(f"a: {word}\n")
+
+
+# What it leaves to PyYAML
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("# note\n", id="comment alone"),
+        pytest.param("a: b\na: c\n", id="doubled key"),
+        pytest.param("a: b\nc: d\na:\n  e: f\n", id="doubled key further down"),
+        pytest.param("a: b # c\n", id="comment behind a value"),
+        pytest.param("a: b \n", id="space behind a value"),
+        pytest.param("a : b\n", id="space behind a key"),
+        pytest.param("a:\tb\n", id="tab"),
+        pytest.param('"a": b\n', id="key in quotes"),
+        pytest.param("? a\n: b\n", id="question mark"),
+        pytest.param("a: |\n  b\n", id="block of text"),
+        pytest.param("a: >-\n  b\n", id="folded text"),
+        pytest.param("a: b\n  c\n", id="text over two lines"),
+        pytest.param('a: "b\n  c"\n', id="quoted text over two lines"),
+        pytest.param("a:\n  b\n", id="text on the next line"),
+        pytest.param("a: [b, c]\n", id="flow list"),
+        pytest.param("a: {b: c}\n", id="flow mapping"),
+        pytest.param("a: &x b\nc: *x\n", id="anchor and alias"),
+        pytest.param("a: !!str b\n", id="tag"),
+        pytest.param("<<: b\n", id="merge key"),
+        pytest.param("a: ~\n", id="tilde"),
+        pytest.param("a: b: c\n", id="two colons"),
+        pytest.param("a: b:\n", id="colon at the end"),
+        pytest.param("a: - b\n", id="dash in a value"),
+        pytest.param("- a\n- b\n", id="list at the top"),
+        pytest.param("a:\n  - - b\n", id="list in a list"),
+        pytest.param("a\n", id="text at the top"),
+        pytest.param(" a: b\nc: d\n", id="indents that do not fit"),
+        pytest.param("a:\n    b: c\n  d: e\n", id="indent between two others"),
+        pytest.param("a: b\n  c: d\n", id="mapping below text"),
+        pytest.param("a:\n  - b\n  c: d\n", id="key in a list"),
+        pytest.param("a:\n  b: c\n  - d\n", id="item in a mapping"),
+        pytest.param("a: 'b\n", id="quote that does not end"),
+        pytest.param("a: 'b' c\n", id="text behind a quote"),
+        pytest.param('a: "\\x41"\n', id="escape that JSON has not"),
+        pytest.param('a: "\\ud83d\\ude80"\n', id="halves of a character"),
+        pytest.param('a: "\\q"\n', id="escape that nobody has"),
+        pytest.param("a: b\x07\n", id="control character"),
+        pytest.param("a: b\u2028c\n", id="line end of Unicode"),
+        pytest.param("a: b\x85c\n", id="line end of old"),
+        pytest.param("a: b\ufeff\n", id="byte order mark"),
+        pytest.param("a: %b\n", id="reserved character"),
+        pytest.param("a: =\n", id="equals sign"),
+        pytest.param("null: a\n", id="null as a key"),
+        pytest.param("a: b\n---\nc: d\n", id="second document"),
+        pytest.param("%YAML 1.1\n---\na: b\n", id="directive"),
+    ],
+)
+def test_whatever_is_not_plainly_simple_is_left_to_pyyaml(text: str) -> None:
+    assert simple_yaml.load(text) is None
+
+
+def test_the_header_is_the_same_whoever_reads_it() -> None:
+    simple = front_matter(NEWER)
+    doubtful = simple + "more: [x]\n"
+    quick, slow = header.read(f"---\n{simple}---\n".encode()), header.read(f"---\n{doubtful}---\n".encode())
+
+    assert simple_yaml.load(simple) is not None
+    assert simple_yaml.load(doubtful) is None
+    assert quick is not None
+    assert slow is not None
+    assert {**quick.mapping, "more": ["x"]} == slow.mapping
+
+
+# Agreement
+
+CHARACTERS = st.characters(exclude_categories=["Cs"])
+SPECIAL = " \n:#-?[]{},&*!|>'\"%@`=~.\\\tabtrueno019éß\u00a0\u2028\x85\ufeff🚀"
+TEXT = st.text(CHARACTERS, max_size=12) | st.text(SPECIAL, max_size=10)
+WORDS = st.sampled_from(
+    [
+        "true",
+        "True",
+        "no",
+        "Off",
+        "null",
+        "~",
+        "Null",
+        "1984",
+        "1.10",
+        "-1",
+        "0x1F",
+        "010",
+        "1:30",
+        ".5",
+        "1e3",
+        ".inf",
+        "2024-01-01",
+        "2024-02-30",
+        "=",
+        "<<",
+        "y",
+        "-",
+        "--",
+        "---",
+        "?",
+        ":",
+        "a",
+        "b",
+    ]
+)
+NAMES = st.sampled_from(["title", "excerpt", "published", "a", "b_c", "A1", "_x", "null", "yes", "No", "1", "a-b"])
+
+
+def double(text: str) -> str:
+    """The text in double quotes."""
+    escapes = {
+        "\\": "\\\\",
+        '"': '\\"',
+        "\n": "\\n",
+        "\t": "\\t",
+        "\r": "\\r",
+        "/": "\\/",
+        "é": "\\u00e9",
+        "ß": "\\xdf",
+    }
+    return '"' + "".join(escapes.get(c, c) for c in text) + '"'
+
+
+def block(style: str) -> Any:
+    """A function that writes a text as a block below its key."""
+    return lambda text: style + "".join(f"\n      {line}" for line in text.split("\n"))
+
+
+SCALARS = (
+    TEXT
+    | WORDS
+    | TEXT.map(double)
+    | TEXT.map(lambda text: f'"{text}"')
+    | TEXT.map(lambda text: "'" + text.replace("'", "''") + "'")
+    | TEXT.map(lambda text: f"'{text}'")
+    | st.builds(lambda style, text: block(style)(text), st.sampled_from(["|", ">", "|-", ">+", "|2"]), TEXT)
+    | st.builds(
+        lambda tag, text: f"{tag} {text}", st.sampled_from(["!!str", "!!int", "!!bool", "&a", "*a", "!x"]), WORDS
+    )
+    | st.lists(WORDS, max_size=3).map(lambda words: f"[{', '.join(words)}]")
+    | st.just("")
+)
+GAPS = st.sampled_from([": "] * 8 + [":", ":  ", " : ", ":\t"])
+TAILS = st.sampled_from([""] * 8 + [" ", " # note", "\t", " #", "#x"])
+INDENTS = st.sampled_from(["", "", "", "  ", "  ", "    ", " ", "   "])
+LINES = (
+    st.builds(lambda *parts: "".join(parts), INDENTS, NAMES, GAPS, SCALARS, TAILS)
+    | st.builds(lambda *parts: "".join(parts), INDENTS, NAMES, st.sampled_from([":", ": "]))
+    | st.builds(lambda *parts: "".join(parts), INDENTS, st.sampled_from(["- ", "-  ", "-"]), SCALARS, TAILS)
+    | st.builds(lambda *parts: "".join(parts), INDENTS, st.just("- "), NAMES, GAPS, SCALARS)
+    | st.sampled_from(["", "  ", "# note", "    # note", "...", "? a", ": b", "---"])
+)
+
+
+@given(st.lists(LINES, min_size=1, max_size=7))
+@example(["a: b", "  - c"])
+@example(["a:", "- b", "  c: d"])
+@example(["a: 'b' # c"])
+@example(["yes: no", "No:", "- off"])
+@settings(max_examples=800, deadline=None)
+def test_generated_headers_are_read_alike_or_left_alone(lines: list[str]) -> None:
+    agrees("".join(f"{line}\n" for line in lines))
+
+
+@given(NAMES.filter(str.isalpha).filter(lambda name: name != "null"), TEXT | WORDS)
+@settings(max_examples=300, deadline=None)
+def test_any_text_in_any_quotes_is_read_alike(name: str, text: str) -> None:
+    for written in (text, double(text), f'"{text}"', "'" + text.replace("'", "''") + "'"):
+        agrees(f"{name}: {written}\n")
+        agrees(f"{name}:\n  - {written}\n  - {name}: {written}\n")
+
+
+MUTATIONS = st.tuples(
+    st.sampled_from(["insert", "delete", "replace", "drop line", "double line", "swap lines", "indent", "outdent"]),
+    st.floats(0, 0.999),
+    st.sampled_from(
+        [*SPECIAL, "  ", "- ", ": ", " #", "\n  ", "\n- ", "''", '"', "true", "null", "x:", "|", ">", "&a ", "!!int "]
+    ),
+)
+
+
+def mutated(text: str, mutations: list[tuple[str, float, str]]) -> str:
+    """The text after these accidents, each at a place between 0 (begin) and 1 (end)."""
+    for how, where, what in mutations:
+        place = int(where * len(text))
+        if how in {"insert", "delete", "replace"}:
+            text = text[:place] + (what if how != "delete" else "") + text[place + (how != "insert") :]
+            continue
+        lines = text.split("\n")
+        number = int(where * len(lines))
+        line = lines[number]
+        match how:
+            case "drop line":
+                del lines[number]
+            case "double line":
+                lines.insert(number, line)
+            case "swap lines":
+                lines[number], lines[number - 1] = lines[number - 1], line
+            case "indent":
+                lines[number] = " " * (1 + len(what)) + line
+            case _:
+                lines[number] = line[1:]
+        text = "\n".join(lines)
+    return text
+
+
+@given(st.sampled_from(SEEDS), st.lists(MUTATIONS, min_size=1, max_size=4))
+@settings(max_examples=400, deadline=None)
+def test_damaged_headers_are_read_alike_or_left_alone(seed: str, mutations: list[tuple[str, float, str]]) -> None:
+    text = mutated(seed, mutations)
+    agrees(text if text.endswith("\n") else f"{text}\n")
+
+
+@pytest.mark.slow
+@given(st.sampled_from(SEEDS), st.lists(MUTATIONS, min_size=1, max_size=8), st.lists(LINES, max_size=3))
+@settings(max_examples=5_000, deadline=None)
+def test_many_damaged_headers_are_read_alike_or_left_alone(
+    seed: str, mutations: list[tuple[str, float, str]], lines: list[str]
+) -> None:
+    agrees(mutated("\n".join([seed.rstrip("\n"), *lines]), mutations) + "\n")
+
+
+@pytest.mark.parametrize("number", range(len(SEEDS)))
+def test_every_single_deletion_is_read_alike_or_left_alone(number: int) -> None:
+    seed = SEEDS[number][:700]
+    for place in range(len(seed) - 1):
+        agrees(seed[:place].rpartition("\n\n")[2] + seed[place + 1 :].partition("\n\n")[0].rstrip("\n") + "\n")
+
+
+# Speed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a: " + "b" * 60_000 + " \n", id="long text"),
+        pytest.param("a: b" + " " * 60_000 + "\n", id="spaces behind it"),
+        pytest.param("a: b" + " c" * 30_000 + " \n", id="words"),
+        pytest.param("a: b" + ":c" * 30_000 + ":\n", id="colons"),
+        pytest.param("a: b" + "#" * 60_000 + " #\n", id="hashes"),
+        pytest.param("a: '" + "''" * 30_000 + "\n", id="quotes"),
+        pytest.param('a: "' + "\\\\" * 30_000 + "\n", id="backslashes"),
+        pytest.param(" " * 60_000 + "\n", id="spaces"),
+        pytest.param("\n" * 60_000, id="line ends"),
+        pytest.param("a" * 60_000 + ": b\n", id="long key"),
+        pytest.param("- " * 30_000 + "\n", id="dashes"),
+        pytest.param("a:\n" + "".join(" " * n + "a:\n" for n in range(1, 350)), id="indents"),
+        pytest.param("".join(f"a{n}:\n" for n in range(9_000)), id="keys"),
+        pytest.param("# " * 30_000 + "\n", id="comment"),
+    ],
+)
+def test_doubt_takes_no_longer_than_reading(text: str) -> None:
+    began = time.process_time()
+
+    simple_yaml.load(text)
+
+    assert time.process_time() - began < 0.5

@@ -1,0 +1,512 @@
+"""Explain: each rule that lets an article into a feed or keeps it out (design: sections 1, 5, 7 and 10)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from feedd.explain import Explanation, Verdict, explain, find
+from feedd.pipeline import Pipeline
+from feedd.testing import Site, article
+
+HOUR = 3600
+TWIN = "https://source.example/the-story"
+
+
+@contextmanager
+def after_run(site: Site) -> Iterator[Pipeline]:
+    """A pipeline that has just run."""
+    pipeline = site.pipeline()
+    try:
+        pipeline.run(site.now)
+        yield pipeline
+    finally:
+        pipeline.close()
+
+
+def explained(site: Site, path: str, feed: str | None = None) -> Explanation:
+    with after_run(site) as pipeline:
+        return explain(pipeline, path, site.now, feed)
+
+
+def refusals(explanation: Explanation, feed: str) -> list[str]:
+    """The rules that say no."""
+    verdicts = (*explanation.article, *explanation.feeds.get(feed, ()))
+    return [verdict.rule for verdict in verdicts if not verdict.passes]
+
+
+def says(explanation: Explanation, rule: str, feed: str = "all") -> str:
+    verdicts = (*explanation.article, *explanation.feeds.get(feed, ()))
+    return next(verdict.says for verdict in verdicts if verdict.rule == rule)
+
+
+def addresses(site: Site, feed: str) -> set[str]:
+    """The addresses in a feed's document."""
+    return {item["url"] for item in site.items(feed)} if (site.feeds / f"{feed}.json").exists() else set()
+
+
+@dataclass
+class Case:
+    """Files, those of an earlier run, settings, and the article and the feed that are asked for."""
+
+    files: dict[str, str]
+    rule: str = ""
+    words: str = ""
+    before: dict[str, str] = field(default_factory=dict)
+    settings: str = ""
+    feed: str = "all"
+    path: str = "a.md"
+
+    def site(self, folder: Path) -> Site:
+        """The site before its last run."""
+        site = Site(folder, self.settings)
+        for path, text in self.before.items():
+            site.write(path, text)
+        if self.before:
+            site.build()
+        for path in set(self.before) - set(self.files):
+            (site.content / path).unlink()
+        for path, text in self.files.items():
+            site.write(path, text)
+        return site
+
+
+def hot(wish: str) -> dict[str, Any]:
+    return {"settings": f'[[feed]]\nname = "hot"\n{wish}\n', "feed": "hot"}
+
+
+GOOD = article("a")
+TOPICLESS = article("a", topics=None)
+LATER = article("b", publishedDateTime="2024-05-02T08:00:00Z")
+
+KEPT_OUT = {
+    "not-content": Case({"a.txt": GOOD}, "content", "not matched by content.include", path="a.txt"),
+    "excluded": Case({"_data/a.md": GOOD}, "content", "or excluded", path="_data/a.md"),
+    "hidden": Case({".drafts/a.md": GOOD}, "content", path=".drafts/a.md"),
+    "gone": Case({"b.md": LATER}, "file", "there is no such file", before={"a.md": GOOD, "b.md": LATER}),
+    "never-there": Case({"b.md": LATER}, "file", "there is no such file"),
+    "no-front-matter": Case({"a.md": "Just a note.\n"}, "front-matter", "does not open with a --- fence"),
+    "no-front-matter-any-more": Case({"a.md": "A note.\n"}, "front-matter", "no article", before={"a.md": GOOD}),
+    "empty": Case({"a.md": ""}, "front-matter", "the file is empty; it never read well"),
+    "broken": Case({"a.md": "---\ntitle: [\n---\n"}, "front-matter", "it never read well"),
+    "broken-and-withdrawn": Case(
+        {"a.md": "---\npublished: false\ntitle: [\n---\n"}, "front-matter", "its text says not to publish it"
+    ),
+    "broken-and-withdrawn-since": Case(
+        {"a.md": "---\npublished: false\ntitle: [\n---\n"}, "published", "not true", before={"a.md": GOOD}
+    ),
+    "without-title": Case({"a.md": article("")}, "front-matter", "title: is missing"),
+    "unpublished": Case({"a.md": article("a", published=False)}, "published", "published is not true"),
+    "published-missing": Case({"a.md": article("a", published=None)}, "published"),
+    "published-as-text": Case({"a.md": article("a", published="true")}, "published"),
+    "unpublished-since": Case({"a.md": article("a", published=False)}, "published", before={"a.md": GOOD}),
+    "deleted": Case({"a.md": article("a", deleted=True)}, "removed", "deleted or removed is true"),
+    "removed": Case({"a.md": article("a", removed=True)}, "removed"),
+    "id-of-another": Case({"x/a.md": GOOD, "y/a.md": GOOD}, "id", "articles/a, which x/a.md keeps", path="y/a.md"),
+    "embargo": Case(
+        {"a.md": article("a", publishedDateTime="2024-06-01T12:00:01Z")}, "embargo", "appears at 2024-06-01T12:00:01Z"
+    ),
+    "expired": Case(
+        {"a.md": article("a", expiryDate="2024-06-01T12:00:00Z")}, "expiry", "left at 2024-06-01T12:00:00Z"
+    ),
+    "collection": Case({"a.md": GOOD}, "collection", "articles; the feed takes news", **hot('collections = ["news"]')),
+    "automatic-collections": Case(
+        {"a.md": GOOD}, "collection", "the feed takes news", settings='[output]\ncollections = ["news"]\n'
+    ),
+    "topics": Case({"a.md": GOOD}, "topics", "ai; the feed takes any of cars, x", **hot('topics = ["Cars", "x"]')),
+    "no-topic": Case({"a.md": TOPICLESS}, "topics", "none; the feed takes any of ai", **hot('topics = ["AI"]')),
+    "all-topics": Case(
+        {"a.md": GOOD}, "all-topics", "ai; the feed wants all of ai, cars", **hot('all_topics = ["Cars", "AI"]')
+    ),
+    "not-topics": Case({"a.md": GOOD}, "not-topics", "ai; the feed takes none of ai", **hot('not_topics = ["ai"]')),
+    "providers": Case(
+        {"a.md": GOOD}, "providers", "source.example; the feed takes b.example", **hot('providers = ["b.example"]')
+    ),
+    "not-providers": Case(
+        {"a.md": GOOD}, "not-providers", "takes none of source.example", **hot('not_providers = ["source.example"]')
+    ),
+    "types": Case({"a.md": GOOD}, "types", "article; the feed takes video", **hot('types = ["video"]')),
+    "languages": Case({"a.md": GOOD}, "languages", "en; the feed takes de", **hot('languages = ["de"]')),
+    "title": Case({"a.md": GOOD}, "title", "'a'; the feed wants one of 'moon'", **hot('title_contains = ["moon"]')),
+    "quality": Case(
+        {"a.md": article("a", quality=59, heat=99)}, "minimum", "quality 59, heat 99", **hot("min_quality = 60")
+    ),
+    "heat": Case({"a.md": article("a", heat=-1)}, "minimum", "heat ≥ 0", **hot("min_heat = 0")),
+    "heat-that-was-enough-before-it-was-unpublished": Case(
+        {"a.md": article("a", published=False, heat=1)}, "published", before={"a.md": GOOD}, **hot("min_heat = 0")
+    ),
+    "age": Case(
+        {"a.md": article("a", publishedDateTime="2024-05-25T12:00:00Z")},
+        "age",
+        "too old since 2024-06-01T12:00:00Z",
+        **hot('max_age = "7d"'),
+    ),
+    "same-story": Case(
+        {"a.md": article("a", webUrl=TWIN, publishedDateTime="2024-05-02"), "b.md": article("b", webUrl=TWIN)},
+        "same-story",
+        "articles/b tells the same story and came first",
+    ),
+    "limit": Case({"a.md": GOOD, "b.md": LATER}, "limit", "not among the first 1 (newest)", **hot("limit = 1")),
+    "switched-off": Case({"a.md": GOOD}, "feed", "no such feed any more", feed="topics/ai", before={"a.md": GOOD}),
+}
+
+
+@pytest.mark.parametrize("case", KEPT_OUT.values(), ids=list(KEPT_OUT))
+def test_exactly_the_rule_that_keeps_an_article_out_says_no(case: Case, tmp_path: Path) -> None:
+    site = case.site(tmp_path)
+    if case.rule == "feed":
+        site.configure("[output]\ntopics = false\n")
+    explanation = explained(site, case.path, case.feed)
+    assert refusals(explanation, case.feed) == [case.rule]
+    assert case.words in says(explanation, case.rule, case.feed)
+    assert not explanation.shown_in(case.feed)
+    assert "https://source.example/a" not in addresses(site, case.feed) or case.rule == "id"
+
+
+SMALL_GUARD = "[guard]\nfraction = 0\ncount = 0\n"
+
+KEPT_IN = {
+    "good": Case({"a.md": GOOD}, "front-matter", "reads well"),
+    "embargo-over": Case(
+        {"a.md": article("a", publishedDateTime="2024-06-01T12:00:00Z")}, "embargo", "public since 2024-06-01T12:00:00Z"
+    ),
+    "not-yet-expired": Case(
+        {"a.md": article("a", expiryDate="2024-06-01T12:00:01Z")}, "expiry", "leaves at 2024-06-01T12:00:01Z"
+    ),
+    "broken-since": Case({"a.md": "---\ntitle: [\n---\n"}, "front-matter", "good version stays", before={"a.md": GOOD}),
+    "emptied": Case({"a.md": ""}, "front-matter", "the file is empty; its last good version", before={"a.md": GOOD}),
+    "earlier-twin": Case(
+        {"a.md": article("a", webUrl=TWIN), "b.md": article("b", webUrl=TWIN, publishedDateTime="2024-05-02")},
+        "same-story",
+        "told once",
+    ),
+    "first-of-the-limit": Case({"a.md": GOOD, "b.md": article("b")}, "limit", "among the first 1", **hot("limit = 1")),
+    "cooled-down": Case(
+        {"a.md": article("a", heat=1)},
+        "minimum",
+        "it was in before, so it stays",
+        before={"a.md": article("a", heat=5)},
+        **hot("min_heat = 5"),
+    ),
+    "in-the-window": Case(
+        {"a.md": article("a", publishedDateTime="2024-05-25T12:00:01Z")},
+        "age",
+        "in the window until 2024-06-01T12:00:01Z",
+        **hot('max_age = "7d"'),
+    ),
+    "guarded-unpublished": Case(
+        {"a.md": article("a", published=False)}, "guard", "held back", before={"a.md": GOOD}, settings=SMALL_GUARD
+    ),
+    "guarded-removed": Case(
+        {"a.md": article("a", removed=True)}, "guard", "held back", before={"a.md": GOOD}, settings=SMALL_GUARD
+    ),
+    "guarded-embargo": Case(
+        {"a.md": article("a", publishedDateTime="2030-01-01T00:00:00Z")},
+        "guard",
+        "held back",
+        before={"a.md": GOOD},
+        settings=SMALL_GUARD,
+    ),
+    "guarded-expiry": Case(
+        {"a.md": article("a", expiryDate="2024-05-31T00:00:00Z")},
+        "guard",
+        "held back",
+        before={"a.md": GOOD},
+        settings=SMALL_GUARD,
+    ),
+    "guarded-note": Case({"a.md": "A note\n"}, "guard", "held back", before={"a.md": GOOD}, settings=SMALL_GUARD),
+    "guarded-broken": Case(
+        {"a.md": "---\npublished: false\ntitle: [\n---\n"}, "guard", before={"a.md": GOOD}, settings=SMALL_GUARD
+    ),
+    "guarded-deletion": Case({}, "file", "there is no such file", before={"a.md": GOOD}, settings=SMALL_GUARD),
+}
+
+
+@pytest.mark.parametrize("case", KEPT_IN.values(), ids=list(KEPT_IN))
+def test_no_rule_says_no_of_an_article_that_is_in(case: Case, tmp_path: Path) -> None:
+    site = case.site(tmp_path)
+    explanation = explained(site, case.path, case.feed)
+    assert refusals(explanation, case.feed) == []
+    assert case.words in says(explanation, case.rule, case.feed)
+    assert explanation.shown_in(case.feed)
+    assert len(addresses(site, case.feed)) == 1
+
+
+def test_an_article_excluded_under_the_guard_is_in(tmp_path: Path) -> None:
+    site = Site(tmp_path, SMALL_GUARD)
+    site.story("news/a.md")
+    site.build()
+    site.configure(SMALL_GUARD + '[content]\nexclude = ["news/**"]\n')
+    explanation = explained(site, "news/a.md")
+    assert explanation.shown_in("all")
+    assert [says(explanation, rule) for rule in ("content", "guard")] == [
+        "not matched by content.include, or excluded",
+        "it would leave, but is held back: too many would at once, or the content cannot be listed",
+    ]
+    assert len(addresses(site, "all")) == 1
+
+
+def test_an_article_whose_content_directory_is_gone_is_in(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    site.build()
+    site.content.rename(tmp_path / "elsewhere")
+    explanation = explained(site, "a.md")
+    assert explanation.shown_in("all")
+    assert "the content cannot be listed" in says(explanation, "guard")
+
+
+def test_an_article_whose_file_cannot_be_read_is_in(tmp_path: Path) -> None:
+    """A loop of symbolic links cannot be read by anybody."""
+    site = Site(tmp_path)
+    site.story("a.md")
+    with after_run(site) as pipeline:
+        (site.content / "a.md").unlink()
+        (site.content / "a.md").symlink_to("a.md")
+        explanation = explain(pipeline, "a.md", site.now)
+    assert explanation.shown_in("all")
+    assert "cannot be read" in says(explanation, "file")
+
+
+def test_several_rules_can_say_no(tmp_path: Path) -> None:
+    """Everything that has to be mended is said at once."""
+    site = Site(tmp_path, '[[feed]]\nname = "hot"\ntopics = ["Cars"]\ntypes = ["video"]\n')
+    site.story("a.md", publishedDateTime="2030-01-01T00:00:00Z")
+    assert refusals(explained(site, "a.md", "hot"), "hot") == ["embargo", "topics", "types"]
+
+
+def test_a_full_feed_is_no_reason_against_what_it_does_not_take(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[[feed]]\nname = "hot"\ntopics = ["Cars"]\nlimit = 1\n')
+    site.story("a.md")
+    site.story("b.md", topics=["Cars"])
+    site.story("c.md", topics=["Cars"], publishedDateTime="2030-01-01T00:00:00Z")
+    assert refusals(explained(site, "a.md", "hot"), "hot") == ["topics"]
+    assert refusals(explained(site, "c.md", "hot"), "hot") == ["embargo"]
+
+
+# What is asked, and how it is answered
+
+
+def test_verdicts_come_in_the_order_in_which_rules_are_asked(tmp_path: Path) -> None:
+    site = Site(
+        tmp_path, '[[feed]]\nname = "hot"\ntopics = ["AI"]\nlanguages = ["en"]\nmin_heat = 0\nmax_age = "500w"\n'
+    )
+    site.story("a.md", expiryDate="2030-01-01T00:00:00Z")
+    explanation = explained(site, "a.md", "hot")
+    assert [verdict.rule for verdict in explanation.article] == [
+        "content",
+        "front-matter",
+        "id",
+        "published",
+        "removed",
+        "embargo",
+        "expiry",
+    ]
+    assert [verdict.rule for verdict in explanation.feeds["hot"]] == [
+        "topics",
+        "languages",
+        "minimum",
+        "age",
+        "same-story",
+        "limit",
+    ]
+
+
+def test_without_a_feed_all_that_could_hold_the_article_are_explained(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[[feed]]\nname = "hot"\ntopics = ["Cars"]\n')
+    site.story("a.md")
+    site.story("b.md", topics=["Food"])
+    explanation = explained(site, "a.md")
+    assert explanation.path == "a.md"
+    assert explanation.id == "tag:news.example,2020:articles/a"
+    assert {name: explanation.shown_in(name) for name in explanation.feeds} == {
+        "all": True,
+        "hot": False,
+        "providers/source.example": True,
+        "topics/ai": True,
+    }
+    assert not explanation.shown_in("topics/food")
+
+
+def test_what_its_author_does_not_publish_is_explained_without_feeds(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", published=False)
+    explanation = explained(site, "a.md", "all")
+    assert explanation.feeds == {}
+    assert not explanation.shown_in("all")
+
+
+def test_a_feed_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    with pytest.raises(KeyError, match="topics/cars"):
+        explained(site, "a.md", "topics/cars")
+
+
+def test_a_former_name_of_a_topic_leads_to_its_feed(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[[taxonomy.topic]]\nname = "AI"\naliases = ["Machine Learning"]\n')
+    site.story("a.md")
+    assert list(explained(site, "a.md", "topics/machine-learning").feeds) == ["topics/ai"]
+
+
+def test_explaining_writes_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    with after_run(site) as pipeline:
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+        state = list(pipeline.ledger.all_written())
+        explain(pipeline, "a.md", site.now)
+        explain(pipeline, "b.md", site.now + 10**9)
+        assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+        assert list(pipeline.ledger.all_written()) == state
+
+
+def test_another_moment_can_be_asked_for(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", publishedDateTime="2024-06-01T13:00:00Z", expiryDate="2024-06-01T14:00:00Z")
+    with after_run(site) as pipeline:
+        later = [explain(pipeline, "a.md", site.now + hours * HOUR) for hours in (0, 1, 2)]
+    assert [one.shown_in("all") for one in later] == [False, True, False]
+
+
+def test_a_verdict_is_a_value() -> None:
+    assert Verdict("age", True, "x") == Verdict("age", True, "x")
+
+
+# Finding the article
+
+
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ("news/a.md", "news/a.md"),
+        ("./news/a.md", "news/a.md"),
+        ("a.md", "news/a.md"),
+        ("a", "news/a.md"),
+        ("tag:news.example,2020:articles/a", "news/a.md"),
+        ("note.txt", "note.txt"),
+        ("c.md", None),
+        ("tag:news.example,2020:articles/" + "x" * 300, None),
+        ("", None),
+        ("news", None),
+        ("../feedd.toml", "../feedd.toml"),
+    ],
+    ids=["path", "dotted", "file-name", "stem", "id", "not-content", "unknown", "long", "nothing", "folder", "outside"],
+)
+def test_an_article_is_found_by_its_path_its_file_name_or_its_id(
+    named: str, expected: str | None, tmp_path: Path
+) -> None:
+    site = Site(tmp_path)
+    site.story("news/a.md")
+    site.write("note.txt", "A note")
+    with after_run(site) as pipeline:
+        assert find(pipeline.desk, named, pipeline) == expected
+
+
+def test_an_article_is_found_by_its_absolute_path(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    place = site.story("news/a.md")
+    with after_run(site) as pipeline:
+        assert find(pipeline.desk, str(place), pipeline) == "news/a.md"
+
+
+def test_what_lies_outside_the_content_is_never_read(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    (tmp_path / "b.md").write_text(GOOD)
+    explanation = explained(site, "../b.md")
+    assert [(verdict.rule, verdict.passes) for verdict in explanation.article] == [("content", False)]
+
+
+def test_of_files_with_one_id_the_one_that_keeps_it_is_found(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("x/a.md")
+    site.story("y/a.md")
+    with after_run(site) as pipeline:
+        assert find(pipeline.desk, "tag:news.example,2020:articles/a", pipeline) == "x/a.md"
+
+
+# Agreement with what is published
+
+FEEDS = """
+[[feed]]
+name = "warm"
+min_heat = 5
+max_age = "2h"
+
+[[feed]]
+name = "picked"
+topics = ["AI"]
+not_providers = ["other.example"]
+order = "quality"
+limit = 2
+
+[[feed]]
+name = "films"
+types = ["video"]
+languages = ["de"]
+title_contains = ["moon"]
+"""
+PATHS = ("a.md", "b.md", "news/a.md", "c.md")
+hours = st.sampled_from([f"2024-06-01T{hour:02}:00:00Z" for hour in (9, 10, 11, 12, 13)])
+fronts = st.fixed_dictionaries(
+    {"publishedDateTime": hours, "heat": st.sampled_from([-1, 0, 5, 9]), "quality": st.sampled_from([0, 1])},
+    optional={
+        "published": st.sampled_from([True, True, False, None, "true"]),
+        "removed": st.just(True),
+        "expiryDate": hours,
+        "topics": st.sampled_from([[], ["AI"], ["ai", "Cars"]]),
+        "provider": st.sampled_from([{"domain": "other.example"}, "Somebody"]),
+        "type": st.just("video"),
+        "locale": st.just("de"),
+        "guid": st.sampled_from(["one", "two"]),
+        "category": st.just("news"),
+    },
+)
+BAD = ("", "A note\n", "---\ntitle: [\n---\n", "---\npublished: false\ntitle: [\n---\n")
+
+
+@st.composite
+def files(draw: st.DrawFn) -> dict[str, str]:
+    """Some files: few stories, each file with an address of its own, so that it is known in a document."""
+    written: dict[str, str] = {}
+    for path in PATHS:
+        kind = draw(st.sampled_from(["article", "article", "article", "bad", "absent"]))
+        if kind == "bad":
+            written[path] = draw(st.sampled_from(BAD))
+        elif kind == "article":
+            story = draw(st.sampled_from(["x", "y", path]))
+            address = f"https://source.example/{story}?utm_source={path.replace('/', '-')}"
+            title = draw(st.sampled_from(["Moonlight", "Sunlight"]))
+            written[path] = article(title, **draw(fronts), webUrl=address)
+    return written
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(st.lists(files(), min_size=1, max_size=3), st.sampled_from(["", SMALL_GUARD]))
+def test_explain_says_in_exactly_of_what_is_in_the_documents(
+    tmp_path_factory: pytest.TempPathFactory, states: list[dict[str, str]], guard: str
+) -> None:
+    """After any few runs, an hour apart, over good, bad, withdrawn, doubled and missing files."""
+    site = Site(tmp_path_factory.mktemp("site"), f"{guard}[output]\nformats = ['json']\n{FEEDS}")
+    for state in states:
+        for path in PATHS:
+            (site.content / path).unlink(missing_ok=True)
+        for path, text in state.items():
+            site.write(path, text)
+        site.now += HOUR
+        with after_run(site) as pipeline:
+            for feed in pipeline.feed_names():
+                inside = addresses(site, feed)
+                explanations = {path: explain(pipeline, path, site.now, feed) for path in PATHS}
+                said = {path for path, one in explanations.items() if one.shown_in(feed)}
+                assert said == {
+                    path for path in PATHS if any(url.endswith(f"={path.replace('/', '-')}") for url in inside)
+                }
+                near = {path for path in PATHS if explain(pipeline, path, site.now).shown_in(feed)}
+                assert near == said
