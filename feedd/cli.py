@@ -132,8 +132,6 @@ def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
             explanation = ask(pipeline, path, now, feed)
         except KeyError:
             _refuse(f"no feed {feed!r}. There are: {', '.join(pipeline.feed_names())}")
-        except OSError as error:
-            _refuse(f"cannot read {article!r}: {error.strerror}. Name a file that feedd's user may read.")
     _print_json(explanation) if as_json else _say_explanation(explanation)
 
 

@@ -7,6 +7,7 @@ in this process; so is what a process that died (out of memory, say) leaves undo
 import gc
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +42,8 @@ _desk: Desk
 
 def _start(config: Config) -> None:
     global _desk
+    # Ctrl-C reaches every process of a terminal; the first one ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _desk = Desk(config)
     # What is made here has no cycles, and the process does not live long: looking for some would take 6 % of its time.
     gc.disable()

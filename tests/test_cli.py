@@ -1,6 +1,7 @@
 """The commands as people and programs use them: what is said where, the exit codes, and what every mistake gets."""
 
 import contextlib
+import io
 import json
 import os
 import pty
@@ -78,6 +79,34 @@ class Terminal:
         self.read()
         os.close(self._end)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+class Screen(io.StringIO):
+    """Takes for standard error what a terminal would take; Ctrl-C is pressed when it is written to for the nth time."""
+
+    def __init__(self, ctrl_c_at: int = 0) -> None:
+        super().__init__()
+        self.ctrl_c_in = ctrl_c_at
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        super().write(text)
+        self.ctrl_c_in -= 1
+        if self.ctrl_c_in == 0:
+            raise KeyboardInterrupt
+        return len(text)
+
+
+def on_screen(screen: Screen, *arguments: str) -> int | str | None:
+    """The exit code of a command in this process that shows its progress on that screen."""
+    with contextlib.redirect_stderr(screen), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            main(arguments)
+        except SystemExit as stop:
+            return stop.code
+    return None
 
 
 # --- Help ---
@@ -619,6 +648,27 @@ def test_progress_never_mixes_with_json(site: Site) -> None:
 
     assert terminal.exit_code() == 0
     assert json.loads(terminal.screen)["public"] == 1
+
+
+def test_progress_tells_what_is_being_done_and_how_much_of_it(site: Site) -> None:
+    for number in range(5):
+        site.story(f"more/{number}.md")
+    screen = Screen()
+
+    assert on_screen(screen, "build", "--config", str(site.file)) == 0
+    assert screen.getvalue().startswith("\r\x1b[Karticles 1/6\r\x1b[K")
+    assert screen.getvalue().endswith("\r\x1b[K")
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3], ids=["first article", "last article", "last feed"])
+def test_ctrl_c_exits_with_130_and_the_next_build_does_the_rest(moment: int, site: Site) -> None:
+    site.story("second.md")
+    screen = Screen(ctrl_c_at=moment)
+
+    assert on_screen(screen, "build", "--config", str(site.file)) == 130
+    assert screen.getvalue().endswith("\nfeedd: interrupted; no document is left half-written\n")
+    assert "2 articles public in 3 feeds" in on(site, "build").stdout
+    assert len(site.documents()) == 9
 
 
 @pytest.mark.slow

@@ -166,7 +166,8 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
 def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_Notes") -> bool:
     """Whether the author publishes the article. Doubled keys are named: YAML takes the last of them in silence."""
     for name in head.doubled:
-        notes.warn("duplicate-key", name, "occurs more than once", "Leave one of them.")
+        withheld = ", so the article is not published" if name == "published" else ""
+        notes.warn("duplicate-key", name, f"occurs more than once{withheld}", "Leave one of them.")
     if "published" in head.doubled:
         return False
     if published is not None:

@@ -1,5 +1,6 @@
 """Simple YAML: either nothing, or exactly what PyYAML reads (design, section 12: the result must agree, by test)."""
 
+import random
 import time
 from typing import Any
 
@@ -187,163 +188,142 @@ def test_the_header_is_the_same_whoever_reads_it() -> None:
 
 # Agreement
 
-CHARACTERS = st.characters(exclude_categories=["Cs"])
 SPECIAL = " \n:#-?[]{},&*!|>'\"%@`=~.\\\tabtrueno019éß\u00a0\u2028\x85\ufeff🚀"
-TEXT = st.text(CHARACTERS, max_size=12) | st.text(SPECIAL, max_size=10)
-WORDS = st.sampled_from(
-    [
-        "true",
-        "True",
-        "no",
-        "Off",
-        "null",
-        "~",
-        "Null",
-        "1984",
-        "1.10",
-        "-1",
-        "0x1F",
-        "010",
-        "1:30",
-        ".5",
-        "1e3",
-        ".inf",
-        "2024-01-01",
-        "2024-02-30",
-        "=",
-        "<<",
-        "y",
-        "-",
-        "--",
-        "---",
-        "?",
-        ":",
-        "a",
-        "b",
-    ]
+WORDS = (
+    *("true", "True", "no", "Off", "null", "~", "Null", "1984", "1.10", "-1", "0x1F", "010", "1:30", ".5", "1e3"),
+    *(".inf", "2024-01-01", "2024-02-30", "=", "<<", "y", "-", "--", "---", "?", ":", "a", "b"),
 )
-NAMES = st.sampled_from(["title", "excerpt", "published", "a", "b_c", "A1", "_x", "null", "yes", "No", "1", "a-b"])
+NAMES = ("title", "excerpt", "published", "a", "b_c", "A1", "_x", "null", "yes", "No", "1", "a-b")
+ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "/": "\\/", "é": "\\u00e9", "ß": "\\xdf"}
 
 
 def double(text: str) -> str:
     """The text in double quotes."""
-    escapes = {
-        "\\": "\\\\",
-        '"': '\\"',
-        "\n": "\\n",
-        "\t": "\\t",
-        "\r": "\\r",
-        "/": "\\/",
-        "é": "\\u00e9",
-        "ß": "\\xdf",
-    }
-    return '"' + "".join(escapes.get(c, c) for c in text) + '"'
+    return '"' + "".join(ESCAPES.get(c, c) for c in text) + '"'
 
 
-def block(style: str) -> Any:
-    """A function that writes a text as a block below its key."""
-    return lambda text: style + "".join(f"\n      {line}" for line in text.split("\n"))
+def single(text: str) -> str:
+    """The text in single quotes."""
+    return "'" + text.replace("'", "''") + "'"
 
 
-SCALARS = (
-    TEXT
-    | WORDS
-    | TEXT.map(double)
-    | TEXT.map(lambda text: f'"{text}"')
-    | TEXT.map(lambda text: "'" + text.replace("'", "''") + "'")
-    | TEXT.map(lambda text: f"'{text}'")
-    | st.builds(lambda style, text: block(style)(text), st.sampled_from(["|", ">", "|-", ">+", "|2"]), TEXT)
-    | st.builds(
-        lambda tag, text: f"{tag} {text}", st.sampled_from(["!!str", "!!int", "!!bool", "&a", "*a", "!x"]), WORDS
-    )
-    | st.lists(WORDS, max_size=3).map(lambda words: f"[{', '.join(words)}]")
+def block(style: str, text: str) -> str:
+    """The text as a block below its key."""
+    return style + "".join(f"\n      {line}" for line in text.split("\n"))
+
+
+def joined(*parts: str) -> str:
+    """The parts in a row."""
+    return "".join(parts)
+
+
+a_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.text(SPECIAL, max_size=10)
+a_word, a_name = st.sampled_from(WORDS), st.sampled_from(NAMES)
+a_scalar = (
+    a_text
+    | a_word
+    | a_text.map(double)
+    | a_text.map(single)
+    | a_text.map(lambda text: f'"{text}"')
+    | a_text.map(lambda text: f"'{text}'")
+    | st.builds(block, st.sampled_from(["|", ">", "|-", ">+", "|2"]), a_text)
+    | st.builds(joined, st.sampled_from(["!!str ", "!!int ", "!!bool ", "&a ", "*a ", "!x "]), a_word)
+    | st.lists(a_word, max_size=3).map(lambda words: f"[{', '.join(words)}]")
     | st.just("")
 )
-GAPS = st.sampled_from([": "] * 8 + [":", ":  ", " : ", ":\t"])
-TAILS = st.sampled_from([""] * 8 + [" ", " # note", "\t", " #", "#x"])
-INDENTS = st.sampled_from(["", "", "", "  ", "  ", "    ", " ", "   "])
-LINES = (
-    st.builds(lambda *parts: "".join(parts), INDENTS, NAMES, GAPS, SCALARS, TAILS)
-    | st.builds(lambda *parts: "".join(parts), INDENTS, NAMES, st.sampled_from([":", ": "]))
-    | st.builds(lambda *parts: "".join(parts), INDENTS, st.sampled_from(["- ", "-  ", "-"]), SCALARS, TAILS)
-    | st.builds(lambda *parts: "".join(parts), INDENTS, st.just("- "), NAMES, GAPS, SCALARS)
+a_gap = st.sampled_from([*[": "] * 8, ":", ":  ", " : ", ":\t"])
+a_tail = st.sampled_from([*[""] * 8, " ", " # note", "\t", " #", "#x"])
+an_indent = st.sampled_from(["", "", "", "  ", "  ", "    ", " ", "   "])
+a_line = (
+    st.builds(joined, an_indent, a_name, a_gap, a_scalar, a_tail)
+    | st.builds(joined, an_indent, a_name, st.sampled_from([":", ": "]))
+    | st.builds(joined, an_indent, st.sampled_from(["- ", "-  ", "-"]), a_scalar, a_tail)
+    | st.builds(joined, an_indent, st.just("- "), a_name, a_gap, a_scalar)
     | st.sampled_from(["", "  ", "# note", "    # note", "...", "? a", ": b", "---"])
 )
 
 
-@given(st.lists(LINES, min_size=1, max_size=7))
+@given(st.lists(a_line, min_size=1, max_size=7))
 @example(["a: b", "  - c"])
 @example(["a:", "- b", "  c: d"])
 @example(["a: 'b' # c"])
 @example(["yes: no", "No:", "- off"])
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_generated_headers_are_read_alike_or_left_alone(lines: list[str]) -> None:
     agrees("".join(f"{line}\n" for line in lines))
 
 
-@given(NAMES.filter(str.isalpha).filter(lambda name: name != "null"), TEXT | WORDS)
-@settings(max_examples=300, deadline=None)
+@given(a_name.filter(lambda name: name != "null"), a_text | a_word)
+@settings(max_examples=100, deadline=None)
 def test_any_text_in_any_quotes_is_read_alike(name: str, text: str) -> None:
-    for written in (text, double(text), f'"{text}"', "'" + text.replace("'", "''") + "'"):
+    for written in (text, double(text), f'"{text}"', single(text)):
         agrees(f"{name}: {written}\n")
         agrees(f"{name}:\n  - {written}\n  - {name}: {written}\n")
 
 
-MUTATIONS = st.tuples(
-    st.sampled_from(["insert", "delete", "replace", "drop line", "double line", "swap lines", "indent", "outdent"]),
-    st.floats(0, 0.999),
-    st.sampled_from(
-        [*SPECIAL, "  ", "- ", ": ", " #", "\n  ", "\n- ", "''", '"', "true", "null", "x:", "|", ">", "&a ", "!!int "]
-    ),
+ACCIDENTS = ("insert", "delete", "replace", "drop line", "double line", "swap lines", "indent", "outdent")
+PIECES = (
+    *(*SPECIAL, "  ", "- ", ": ", " #", "''", "true", "null", "x:", "&a ", "!!int ", "[x]"),
+    *("\n", "\n  ", "\n- ", "\n  - a", "\n    b: c", "a: &a b", "|", ">"),
 )
 
 
-def mutated(text: str, mutations: list[tuple[str, float, str]]) -> str:
-    """The text after these accidents, each at a place between 0 (begin) and 1 (end)."""
-    for how, where, what in mutations:
-        place = int(where * len(text))
-        if how in {"insert", "delete", "replace"}:
-            text = text[:place] + (what if how != "delete" else "") + text[place + (how != "insert") :]
-            continue
-        lines = text.split("\n")
-        number = int(where * len(lines))
-        line = lines[number]
-        match how:
-            case "drop line":
-                del lines[number]
-            case "double line":
-                lines.insert(number, line)
-            case "swap lines":
-                lines[number], lines[number - 1] = lines[number - 1], line
-            case "indent":
-                lines[number] = " " * (1 + len(what)) + line
-            case _:
-                lines[number] = line[1:]
-        text = "\n".join(lines)
-    return text
+def damaged(text: str, accident: str, where: float, piece: str) -> str:
+    """The text after an accident at a place between 0 (begin) and 1 (end)."""
+    place = int(where * len(text))
+    lines = text.split("\n")
+    number = int(where * len(lines))
+    line = lines[number]
+    match accident:
+        case "insert":
+            return text[:place] + piece + text[place:]
+        case "delete":
+            return text[:place] + text[place + 1 :]
+        case "replace":
+            return text[:place] + piece + text[place + 1 :]
+        case "drop line":
+            del lines[number]
+        case "double line":
+            lines.insert(number, line)
+        case "swap lines":
+            lines[number], lines[number - 1] = lines[number - 1], line
+        case "indent":
+            lines[number] = " " * len(piece) + line
+        case _:
+            lines[number] = line[1:]
+    return "\n".join(lines)
 
 
-@given(st.sampled_from(SEEDS), st.lists(MUTATIONS, min_size=1, max_size=4))
-@settings(max_examples=400, deadline=None)
-def test_damaged_headers_are_read_alike_or_left_alone(seed: str, mutations: list[tuple[str, float, str]]) -> None:
-    text = mutated(seed, mutations)
+an_accident = st.tuples(st.sampled_from(ACCIDENTS), st.floats(0, 0.999), st.sampled_from(PIECES))
+
+
+@given(st.sampled_from(SEEDS), st.lists(an_accident, min_size=1, max_size=4))
+@settings(max_examples=100, deadline=None)
+def test_damaged_headers_are_read_alike_or_left_alone(text: str, accidents: list[tuple[str, float, str]]) -> None:
+    for accident in accidents:
+        text = damaged(text, *accident)
     agrees(text if text.endswith("\n") else f"{text}\n")
 
 
 @pytest.mark.slow
-@given(st.sampled_from(SEEDS), st.lists(MUTATIONS, min_size=1, max_size=8), st.lists(LINES, max_size=3))
-@settings(max_examples=5_000, deadline=None)
-def test_many_damaged_headers_are_read_alike_or_left_alone(
-    seed: str, mutations: list[tuple[str, float, str]], lines: list[str]
-) -> None:
-    agrees(mutated("\n".join([seed.rstrip("\n"), *lines]), mutations) + "\n")
+def test_many_damaged_headers_are_read_alike_or_left_alone() -> None:
+    read = 0
+    for _ in range(20_000):
+        lines = random.choice(SEEDS).split("\n")
+        begin = random.randrange(len(lines))
+        text = "\n".join(lines[begin : begin + random.randrange(2, 40)])
+        for _ in range(random.randrange(1, 4)):
+            text = damaged(text, random.choice(ACCIDENTS), random.random(), random.choice(PIECES))
+        read += agrees(text if text.endswith("\n") else f"{text}\n")
+
+    assert read > 2_000  # which shows that the reader was tested, and not only its doubts
 
 
-@pytest.mark.parametrize("number", range(len(SEEDS)))
-def test_every_single_deletion_is_read_alike_or_left_alone(number: int) -> None:
-    seed = SEEDS[number][:700]
-    for place in range(len(seed) - 1):
-        agrees(seed[:place].rpartition("\n\n")[2] + seed[place + 1 :].partition("\n\n")[0].rstrip("\n") + "\n")
+@pytest.mark.parametrize("seed", SEEDS[:3], ids=["newer", "older", "short"])
+def test_headers_with_one_character_missing_are_read_alike_or_left_alone(seed: str) -> None:
+    text = seed[:600].rpartition("\n")[0] + "\n"
+
+    assert sum(agrees(text[:place] + text[place + 1 :]) for place in range(len(text) - 1)) > len(text) / 2
 
 
 # Speed

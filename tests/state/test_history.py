@@ -154,7 +154,7 @@ def start(folder: Path) -> Site:
 
 def filled(site: Site) -> dict[str, bytes]:
     """The documents that hold entries."""
-    return {path: data for path, data in site.documents().items() if b"<entry" in data or b'"items":[\n' in data}
+    return {path: data for path, data in site.documents().items() if b"<entry>" in data or b'{"id":' in data}
 
 
 def check(history: list[Batch], folder: Path) -> None:

@@ -1,0 +1,357 @@
+"""Check: every problem of configuration, taxonomy and content, with its place and its remedy (design: section 10)."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feedd.check import check
+from feedd.desk import Desk
+from feedd.errors import Problem
+from feedd.testing import Site, article, bound_by_permissions
+from feedd.workers import FEW
+
+
+def checked(site: Site) -> list[Problem]:
+    return check(Desk(site.config))[0]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def lines(*front: str) -> str:
+    """A file of these front matter lines, the first of which is line 2, and what makes them an article."""
+    whole = ["title: A", "date: 2024-05-01T08:00:00Z", "webUrl: https://source.example/a", "published: true"]
+    keys = {line.partition(":")[0] for line in front}
+    rest = [line for line in whole if line.partition(":")[0] not in keys]
+    return "\n".join(["---", *front, *rest, "---", "The body."])
+
+
+# A site without problems
+
+
+def test_a_sound_site_has_no_problems(site: Site) -> None:
+    site.story("a.md")
+    site.write("note.md", "Just a note")
+    site.write("empty.md", "")
+    site.write("_data/b.md", "---\ntitle: [")
+    assert check(Desk(site.config)) == ([], {"article": 1, "skipped": 1, "empty": 1})
+
+
+def test_an_empty_site_has_no_problems(site: Site) -> None:
+    assert check(Desk(site.config)) == ([], {})
+
+
+# Problems of one file
+
+
+@dataclass
+class Case:
+    """What a file holds, and the kind, field, line and severity of its one problem."""
+
+    text: str | bytes
+    kind: str
+    field: str = ""
+    line: int | None = None
+    severity: str = "error"
+
+
+def warning(text: str, kind: str, field: str, line: int | None) -> Case:
+    return Case(text, kind, field, line, "warning")
+
+
+CASES = {
+    "no-closing-fence": Case("---\ntitle: A\n", "no-closing-fence", "", 1),
+    "no-yaml": Case("---\ntitle: A\nexcerpt: [\n---\n", "yaml", "", 4),
+    "a-list": Case("---\n- a\n---\n", "not-a-mapping", "", 2),
+    "no-header": Case("---\n---\n", "not-a-mapping", "", 2),
+    "latin-1": Case("---\ntitle: A\nexcerpt: Grüße\n---\n".encode("latin-1"), "not-utf8", "", 3),
+    "utf-16": Case("---\ntitle: A\n---\n".encode("utf-16"), "not-utf8"),
+    "too-deep": Case(f"---\ntitle: {'[' * 2000}\n---\n", "header-too-deep", "", 2),
+    "too-long": Case(f"---\ntitle: {'a' * 70000}\n---\n", "header-too-large", "", 2),
+    "too-large": Case(f"---\ntitle: A\n---\n{'a' * 5000}", "too-large"),
+    "no-title": Case(lines("title:"), "missing", "title", 2),
+    "title-is-a-list": Case(lines("topics: []", "title: [a]"), "not-text", "title", 3),
+    "no-date": Case(lines("excerpt: x", "date:"), "missing", "publishedDateTime"),
+    "impossible-date": Case(lines("date: 2024-02-30"), "bad-date", "date", 2),
+    "impossible-expiry": Case(lines("expiryDate: soon"), "bad-date", "expiryDate", 2),
+    "no-link": Case(lines("webUrl:"), "no-link", "webUrl", 2),
+    "published-missing": warning(lines("x: 1", "published:"), "published-missing", "published", 3),
+    "published-as-text": warning(lines('published: "true"'), "published-not-boolean", "published", 2),
+    "published-twice": warning(
+        lines("published: true").replace("---\nT", "published: false\n---\nT"), "duplicate-key", "published", 6
+    ),
+    "naive-date": warning(lines("date: 2024-05-01 08:00"), "naive-date", "date", 2),
+    "impossible-update": warning(lines("updatedDateTime: soon"), "bad-date", "updatedDateTime", 2),
+    "bad-url": warning(lines("originalUrl: somewhere"), "bad-url", "originalUrl", 2),
+    "bad-language": warning(lines("x: 1", "locale: German"), "bad-language", "locale", 3),
+    "bad-quality": warning(lines("quality: good"), "bad-number", "quality", 2),
+    "bad-topic": warning(lines("topics:", "  - {a: b}"), "bad-topic", "topics", 2),
+    "bad-provider": warning(lines("provider: [a]"), "bad-provider", "provider", 2),
+    "bad-domain": warning(lines("provider:", "  domain: not a domain"), "bad-domain", "provider", 2),
+    "bad-image": warning(lines("images:", "  - width: 3"), "bad-image", "images", 2),
+    "mojibake": warning(lines("excerpt: The supermarketâ€™s"), "mojibake", "excerpt", 2),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=list(CASES))
+def test_a_problem_has_its_kind_file_line_field_and_remedy(case: Case, site: Site) -> None:
+    site.configure("[content]\nmax_bytes = 4096\n" if case.kind == "too-large" else "")
+    site.write("news/a.md", case.text)
+    (problem,) = checked(site)
+    assert (problem.kind, problem.file, problem.field) == (case.kind, "news/a.md", case.field)
+    assert (problem.line, problem.severity) == (case.line, case.severity)
+    assert problem.what
+    assert problem.remedy
+
+
+def test_all_problems_of_a_file_are_said_at_once(site: Site) -> None:
+    site.write("a.md", lines("title: [a]", "date: 2024-02-30", "quality: good", "published: maybe"))
+    assert [(problem.kind, problem.line) for problem in checked(site)] == [
+        ("not-text", 2),
+        ("bad-date", 3),
+        ("published-not-boolean", 5),
+        ("bad-number", 4),
+    ]
+
+
+def test_files_are_counted_by_what_they_are(site: Site) -> None:
+    site.story("a.md")
+    site.story("b.md", published=False)
+    site.write("c.md", "---\ntitle: [\n---\n")
+    assert check(Desk(site.config))[1] == {"article": 2, "broken": 1}
+
+
+def test_problems_come_by_file_whatever_they_are(site: Site) -> None:
+    for name in ("c", "a", "b"):
+        site.write(f"{name}.md", lines("quality: good", "x: 1", "published:"))
+    assert [problem.file for problem in checked(site)] == ["a.md", "a.md", "b.md", "b.md", "c.md", "c.md"]
+
+
+def test_a_file_that_cannot_be_read_is_said(site: Site) -> None:
+    """As another process sees it: it was there when the directory was listed."""
+    site.story("a.md").chmod(0)
+    with bound_by_permissions():
+        (problem,) = checked(site)
+    assert (problem.kind, problem.file) == ("unreadable", "a.md")
+    assert problem.remedy
+
+
+def test_a_name_that_is_not_utf_8_is_said(site: Site) -> None:
+    with open(os.fsencode(site.content) + b"/\xff.md", "wb") as file:  # noqa: PTH123 - a Path cannot hold it
+        file.write(article("a").encode())
+    (problem,) = checked(site)
+    assert problem.kind == "bad-file-name"
+    assert problem.file.isprintable()
+
+
+def test_a_folder_that_cannot_be_listed_is_said(site: Site) -> None:
+    folder = site.story("news/a.md").parent
+    folder.chmod(0)
+    try:
+        with bound_by_permissions():
+            (problem,) = checked(site)
+    finally:
+        folder.chmod(0o755)
+    assert (problem.kind, problem.file) == ("unreadable-folder", "news")
+
+
+def test_a_content_directory_that_is_not_there_is_said(site: Site) -> None:
+    site.content.rmdir()
+    problems, states = check(Desk(site.config))
+    assert [(one.kind, one.file, one.field) for one in problems] == [("no-content", str(site.content), "content.path")]
+    assert states == {}
+
+
+# Problems of several files
+
+
+def test_of_two_files_with_one_id_both_are_named(site: Site) -> None:
+    site.story("x/a.md")
+    site.story("y/a.md")
+    (problem,) = checked(site)
+    assert (problem.kind, problem.file, problem.field, problem.severity) == ("duplicate-id", "y/a.md", "guid", "error")
+    assert (
+        problem.what == "has the id tag:news.example,2020:articles/a of x/a.md, which keeps it; this one is in no feed"
+    )
+    assert problem.remedy == "Rename one of the two files, or give it a `guid`."
+
+
+def test_a_doubled_guid_is_found_at_its_line(site: Site) -> None:
+    site.write("a.md", lines("guid: urn:one"))
+    site.write("b.md", lines("excerpt: x", "guid: urn:one"))
+    (problem,) = checked(site)
+    assert (problem.kind, problem.file, problem.line) == ("duplicate-id", "b.md", 3)
+
+
+def test_of_three_files_with_one_id_two_are_reported(site: Site) -> None:
+    for folder in ("z", "x", "y"):
+        site.story(f"{folder}/a.md")
+    assert [(one.kind, one.file) for one in checked(site)] == [("duplicate-id", "y/a.md"), ("duplicate-id", "z/a.md")]
+
+
+def test_broken_files_have_no_id_to_share(site: Site) -> None:
+    site.story("x/a.md")
+    site.write("y/a.md", "---\ntitle: [\n---\n")
+    assert [one.kind for one in checked(site)] == ["yaml"]
+
+
+# Topics
+
+TOPICS = """
+[[taxonomy.topic]]
+name = "Artificial Intelligence"
+aliases = ["AI"]
+
+[[taxonomy.topic]]
+name = "Food"
+"""
+
+
+@pytest.mark.parametrize(
+    ("written", "remedy"),
+    [
+        ("Artifical Inteligence", "Did you mean 'Artificial Intelligence'? Else add it to the taxonomy."),
+        ("Foods", "Did you mean 'Food'? Else add it to the taxonomy."),
+        ("AIs", "Did you mean 'Artificial Intelligence'? Else add it to the taxonomy."),
+        ("Quantum", "Add it to the taxonomy."),
+    ],
+)
+def test_an_unknown_topic_is_said_with_the_nearest_known_one(written: str, remedy: str, site: Site) -> None:
+    site.configure(TOPICS)
+    site.write("a.md", lines("excerpt: x", "topics:", f"  - {written}", "  - food"))
+    assert checked(site) == [
+        Problem(
+            "unknown-topic",
+            f"{written!r} is not in the taxonomy; it gets a feed of its own",
+            remedy,
+            "a.md",
+            3,
+            "topics",
+            "warning",
+        )
+    ]
+
+
+def test_each_unknown_topic_is_said(site: Site) -> None:
+    site.configure(TOPICS)
+    site.story("a.md", topics=["Cars", "ai", "Ships"])
+    assert [problem.what.partition("'")[2].partition("'")[0] for problem in checked(site)] == ["Cars", "Ships"]
+
+
+def test_an_ignored_topic_is_said_to_get_no_feed(site: Site) -> None:
+    site.configure('[taxonomy]\nunknown_topics = "ignore"\n' + TOPICS)
+    site.story("a.md", topics=["Cars"])
+    (problem,) = checked(site)
+    assert problem.what == "'Cars' is not in the taxonomy; it gets no feed"
+
+
+@pytest.mark.parametrize("topics", [["AI"], ["artificial  intelligence"], []], ids=["alias", "spelling", "none"])
+def test_known_topics_are_no_problem(topics: list[str], site: Site) -> None:
+    site.configure(TOPICS)
+    site.story("a.md", topics=topics)
+    assert checked(site) == []
+
+
+def test_without_a_taxonomy_no_topic_is_unknown(site: Site) -> None:
+    site.story("a.md", topics=["Whatever"])
+    assert checked(site) == []
+
+
+# Taxonomy and places
+
+
+def test_problems_of_the_taxonomy_come_first(site: Site) -> None:
+    topics = site.folder / "topics"
+    topics.mkdir()
+    (topics / "a.yaml").write_text("name: A\nparent: Nowhere\n")
+    (topics / "b.yaml").write_text("parent: A\n")
+    (topics / "c.yaml").write_text("name: [\n")
+    site.configure('[taxonomy]\ntopics = ["topics", "elsewhere"]\n')
+    site.write("a.md", lines("quality: good"))
+    problems = checked(site)
+    assert {(one.kind, one.file, one.field) for one in problems[:-1]} == {
+        ("taxonomy-file", str(topics / "b.yaml"), "name"),
+        ("unknown-parent", str(topics / "a.yaml"), "parent"),
+        ("yaml", str(topics / "c.yaml"), ""),
+        ("no-taxonomy", str(site.folder / "elsewhere"), ""),
+    }
+    assert problems[-1].kind == "bad-number"
+    assert all(problem.remedy for problem in problems)
+
+
+@pytest.mark.parametrize("table", ["output", "state"])
+def test_a_file_where_a_directory_should_be_is_said(table: str, site: Site) -> None:
+    (site.folder / "file").write_text("")
+    site.configure(f'[{table}]\npath = "file/below"\n')
+    assert checked(site) == [
+        Problem(
+            "not-writable",
+            f"{site.folder / 'file'} is not a directory that this user can write in",
+            "Mend its permissions, or name another.",
+            str(site.folder / "file" / "below"),
+            field=f"{table}.path",
+        )
+    ]
+
+
+@pytest.mark.parametrize("table", ["output", "state"])
+@pytest.mark.parametrize("path", ["locked", "locked/below/it"], ids=["itself", "above"])
+def test_a_directory_that_cannot_be_written_in_is_said(table: str, path: str, site: Site) -> None:
+    locked = site.folder / "locked"
+    locked.mkdir(mode=0o555)
+    site.configure(f'[{table}]\npath = "{path}"\n')
+    with bound_by_permissions():
+        (problem,) = checked(site)
+    assert (problem.kind, problem.file, problem.field) == ("not-writable", str(site.folder / path), f"{table}.path")
+    assert str(locked) in problem.what
+
+
+# What check leaves alone
+
+
+def everything(folder: Path) -> dict[str, Any]:
+    """Every path below a folder with its time and bytes."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, path.read_bytes() if path.is_file() else None)
+        for path in sorted([folder, *folder.rglob("*")])
+    }
+
+
+def test_check_writes_nothing_at_all(site: Site) -> None:
+    site.story("a.md")
+    site.write("b.md", "---\ntitle: [\n---\n")
+    before = everything(site.folder)
+    checked(site)
+    assert everything(site.folder) == before
+    assert not site.feeds.exists()
+    assert not site.state.exists()
+
+
+def test_check_leaves_feeds_and_state_as_they_are(site: Site) -> None:
+    site.story("a.md")
+    site.build()
+    site.story("b.md")
+    before = everything(site.folder)
+    checked(site)
+    assert everything(site.folder) == before
+
+
+def test_check_reads_every_file_again_whatever_the_state_knows(site: Site) -> None:
+    site.write("a.md", lines("quality: good"))
+    site.build()
+    assert [problem.kind for problem in checked(site)] == ["bad-number"]
+
+
+@pytest.mark.slow
+def test_many_files_are_checked_as_few_are(site: Site) -> None:
+    """Other processes help with many."""
+    for number in range(FEW + 1):
+        site.write(f"{number:05}.md", lines("quality: good") if number % 100 == 0 else lines("quality: 1"))
+    problems, states = check(Desk(site.config))
+    assert [problem.file for problem in problems] == [f"{number:05}.md" for number in range(0, FEW + 1, 100)]
+    assert states == {"article": FEW + 1}
