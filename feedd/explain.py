@@ -4,6 +4,7 @@ In: a pipeline that has just run, the moment, and an article's path. Out: verdic
 asked. Decides nothing: files are read by the desk, the rules are those of `feeds.select`. Writes nothing.
 """
 
+import errno
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ def _standing(pipeline: Pipeline, row: Row | None, path: str, now: int) -> Itera
     if row is None or row.id is None:
         return
     yield Verdict("id", not row.rival, f"{row.id}, which {row.rival} keeps" if row.rival else row.id)
-    if row.shown(now) and not row.rival and _leaves(record, now):
+    if row.shown(now) and _leaves(record, now):
         says = "it would leave, but is held back: too many would at once, or the content cannot be listed"
         yield Verdict("guard", True, says)
     yield from _decided(pipeline.index.article(row.key), now)
@@ -177,5 +178,5 @@ def find(desk: Desk, named: str, known: Pipeline) -> str | None:
 def _is_file(desk: Desk, path: str) -> bool:
     try:
         return desk.tree.read(path, 0) is not None
-    except OSError:  # such as a name that is too long, as ids can be
-        return False
+    except OSError as error:  # there and unreadable, unless no file can have that name
+        return error.errno != errno.ENAMETOOLONG

@@ -453,7 +453,8 @@ class Pipeline:
 
     def _dropped(self, name: str) -> list[Format]:
         """The formats in which a feed was written once and is no more: who still reads those finds nothing in them."""
-        others = (form for form in FORMATS.values() if form not in self.desk.formats)
+        used = {form.suffix for form in self.desk.formats}
+        others = (form for suffix, form in FORMATS.items() if suffix not in used)
         return [form for form in others if self.ledger.written(f"{name}.{form.suffix}")]
 
     def _feed(self, name: str, selection: Selection, updated: int, last: str | None) -> tuple[Feed, str]:

@@ -4,6 +4,7 @@ In: the configuration and items. Out: the results in the order of the items. Few
 in this process; so is what a process that died (out of memory, say) leaves undone. The processes end with the `with`.
 """
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -37,6 +38,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode_records = msgspec.msgpack.Decoder(_Wire).decode
 _decode_jobs = msgspec.msgpack.Decoder(list[Job]).decode
 
+_SIGNAL_OF_PARENTS_DEATH = 1  # Linux's PR_SET_PDEATHSIG
+
 _desk: Desk
 
 
@@ -44,6 +47,8 @@ def _start(config: Config) -> None:
     global _desk
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # If that one is killed, nobody else would: they wait for work for ever.
+    ctypes.CDLL(None).prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
     _desk = Desk(config)
     # What is made here has no cycles, and the process does not live long: looking for some would take 6 % of its time.
     gc.disable()

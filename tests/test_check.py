@@ -1,13 +1,16 @@
 """Check: every problem of configuration, taxonomy and content, with its place and its remedy (design: section 10)."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from feedd.check import check
+from feedd.check import check, unknown_topics
+from feedd.content.article import parse
+from feedd.content.source import Changes, Tree
 from feedd.desk import Desk
 from feedd.errors import Problem
 from feedd.testing import Site, article, bound_by_permissions
@@ -133,7 +136,6 @@ def test_problems_come_by_file_whatever_they_are(site: Site) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_said(site: Site) -> None:
-    """As another process sees it: it was there when the directory was listed."""
     site.story("a.md").chmod(0)
     with bound_by_permissions():
         (problem,) = checked(site)
@@ -260,6 +262,31 @@ def test_known_topics_are_no_problem(topics: list[str], site: Site) -> None:
 def test_without_a_taxonomy_no_topic_is_unknown(site: Site) -> None:
     site.story("a.md", topics=["Whatever"])
     assert checked(site) == []
+
+
+@pytest.mark.parametrize("now", ["---\ntitle: [\n---\n", "A note\n", None], ids=["broken", "a-note", "gone"])
+def test_a_file_that_changes_meanwhile_costs_the_line_alone(now: str | None, site: Site) -> None:
+    site.configure(TOPICS)
+    text = lines("topics: [Cars]")
+    place = site.write("a.md", text)
+    desk = Desk(site.config)
+    read = parse("a.md", text.encode(), desk.rules).article
+    assert read is not None
+    place.unlink() if now is None else place.write_text(now)
+    assert [(problem.kind, problem.line) for problem in unknown_topics(desk, read)] == [("unknown-topic", None)]
+
+
+class HauntedTree(Tree):
+    """A directory one of whose files goes between listing and reading."""
+
+    def scan(self, known: Mapping[str, bytes]) -> Changes:
+        return replace(super().scan(known), added=("gone.md",))
+
+
+def test_a_file_that_goes_meanwhile_is_no_problem(site: Site) -> None:
+    desk = Desk(site.config)
+    desk.tree = HauntedTree(site.content, ["**/*.md"])
+    assert check(desk) == ([], {})
 
 
 # Taxonomy and places

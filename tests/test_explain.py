@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedd.explain import Explanation, Verdict, explain, find
+from feedd.explain import Explanation, explain, find
 from feedd.pipeline import Pipeline
-from feedd.testing import Site, article
+from feedd.testing import Site, article, bound_by_permissions
 
 HOUR = 3600
 TWIN = "https://source.example/the-story"
@@ -374,10 +374,6 @@ def test_another_moment_can_be_asked_for(tmp_path: Path) -> None:
     assert [one.shown_in("all") for one in later] == [False, True, False]
 
 
-def test_a_verdict_is_a_value() -> None:
-    assert Verdict("age", True, "x") == Verdict("age", True, "x")
-
-
 # Finding the article
 
 
@@ -391,7 +387,7 @@ def test_a_verdict_is_a_value() -> None:
         ("tag:news.example,2020:articles/a", "news/a.md"),
         ("note.txt", "note.txt"),
         ("c.md", None),
-        ("tag:news.example,2020:articles/" + "x" * 300, None),
+        ("tag:news.example,2020:" + "x" * 300, None),
         ("", None),
         ("news", None),
         ("../feedd.toml", "../feedd.toml"),
@@ -406,6 +402,17 @@ def test_an_article_is_found_by_its_path_its_file_name_or_its_id(
     site.write("note.txt", "A note")
     with after_run(site) as pipeline:
         assert find(pipeline.desk, named, pipeline) == expected
+
+
+def test_an_article_that_could_never_be_read_is_found_and_said_to_be_unreadable(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md").chmod(0)
+    with bound_by_permissions(), after_run(site) as pipeline:
+        path = find(pipeline.desk, "a.md", pipeline)
+        assert path == "a.md"
+        explanation = explain(pipeline, path, site.now)
+    assert refusals(explanation, "all") == ["file"]
+    assert "cannot be read" in says(explanation, "file")
 
 
 def test_an_article_is_found_by_its_absolute_path(tmp_path: Path) -> None:

@@ -227,14 +227,12 @@ def _blank() -> sqlite3.Connection:
 
 def _in_memory(path: Path) -> sqlite3.Connection:
     """A copy in memory of what can be read there, so that the memory of the ledger is not lost for this run."""
-    if path.with_name(f"{path.name}-wal").exists():
+    if _identity(path.with_name(f"{path.name}-wal")):
         with suppress(*_TROUBLE):
             return _copied(f"{path.absolute().as_uri()}?mode=ro")
     # Without a WAL, SQLite would make one beside the file just to read it, unless it is told that nobody changes it.
     with suppress(*_TROUBLE):
-        connection = _copied(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
-        if _is_sound(connection):
-            return connection
+        return _copied(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
     return _blank()
 
 

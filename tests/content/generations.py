@@ -94,7 +94,7 @@ images:
   - url: https://knowbench.example/uploads/2018/11/bench%252F1.jpg
     width: 1528
     height: 900
-    title: "Town hall is setting up talking benches"
+    title: "Town hall sets up talking benches"
 
 related:
   - title: "Pigeons file a complaint – again"

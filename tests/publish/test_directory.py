@@ -1,0 +1,277 @@
+"""The output directory: documents whole at every moment, and nothing touched that need not be."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feedd.errors import PublishError
+from feedd.feeds.entry import Document
+from feedd.publish.directory import Directory, Placed, Rehearsal
+from feedd.testing import bound_by_permissions, no_sync
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Directory:
+    return Directory(tmp_path / "feeds")
+
+
+def document(data: bytes = b"whole", path: str = "all.atom") -> Document:
+    return Document(path, data)
+
+
+def below(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def opened(handle: int) -> Path:
+    """The path of an open file or folder."""
+    return Path(f"/proc/self/fd/{handle}").readlink()
+
+
+# Putting
+
+
+def test_document_gets_its_place_and_nothing_else_is_there(directory: Directory) -> None:
+    placed = directory.put(document(b"whole", "topics/ai.atom"))
+
+    assert below(directory.root) == {"topics/ai.atom": b"whole"}
+    status = (directory.root / "topics/ai.atom").stat()
+    assert placed == Placed(status.st_size, status.st_mtime_ns, True)
+    assert directory.lies("topics/ai.atom", placed.size, placed.mtime)
+
+
+def test_same_bytes_are_not_written_again(directory: Directory) -> None:
+    first = directory.put(document())
+    before = (directory.root / "all.atom").stat()
+
+    second = directory.put(document())
+
+    assert second == Placed(first.size, first.mtime, False)
+    assert (directory.root / "all.atom").stat() == before
+
+
+@pytest.mark.parametrize("data", [b"other", b"whole and more", b"", b"whola"])
+def test_other_bytes_replace_the_file(directory: Directory, data: bytes) -> None:
+    directory.put(document())
+    inode = (directory.root / "all.atom").stat().st_ino
+
+    assert directory.put(document(data)).written
+    assert below(directory.root) == {"all.atom": data}
+    assert (directory.root / "all.atom").stat().st_ino != inode
+
+
+def test_reader_of_the_old_file_keeps_it(directory: Directory) -> None:
+    directory.put(document(b"old"))
+    with (directory.root / "all.atom").open("rb") as reader:
+        directory.put(document(b"new"))
+        assert reader.read() == b"old"
+
+
+def test_document_is_synced_under_another_name_before_it_gets_its_own(tmp_path: Path) -> None:
+    seen: list[tuple[list[str], bytes]] = []
+
+    def sync(handle: int) -> None:
+        seen.append((sorted(path.name for path in tmp_path.iterdir()), opened(handle).read_bytes()))
+
+    Directory(tmp_path, sync).put(document(b"whole"))
+
+    [(names, data)] = seen
+    assert data == b"whole"
+    assert "all.atom" not in names
+    assert len(names) == 1
+
+
+def test_folders_that_took_documents_are_synced_once(tmp_path: Path) -> None:
+    synced: list[Path] = []
+    directory = Directory(tmp_path, lambda handle: synced.append(opened(handle)))
+    for path in ("all.atom", "all.rss", "topics/ai.atom"):
+        directory.put(document(path=path))
+    directory.put(document())
+    synced.clear()
+
+    directory.settle()
+    directory.settle()
+
+    assert synced == [tmp_path, tmp_path / "topics"]
+
+
+def test_folder_that_cannot_be_synced_keeps_no_other_from_it(tmp_path: Path) -> None:
+    synced: list[Path] = []
+    directory = Directory(tmp_path, lambda handle: synced.append(opened(handle)))
+    for path in ("a/all.atom", "b/all.atom"):
+        directory.put(document(path=path))
+    synced.clear()
+    (tmp_path / "a").rename(tmp_path / "c")
+
+    with pytest.raises(FileNotFoundError):
+        directory.settle()
+
+    assert synced == [tmp_path / "b"]
+
+
+def test_failure_leaves_the_old_document_and_no_temporary_file(tmp_path: Path) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    Directory(tmp_path).put(document(b"old"))
+
+    with pytest.raises(PublishError) as raised:
+        Directory(tmp_path, full).put(document(b"new"))
+
+    assert raised.value.problem.what == "cannot be written: No space left on device"
+    assert raised.value.problem.file == str(tmp_path / "all.atom")
+    assert below(tmp_path) == {"all.atom": b"old"}
+
+
+def test_interruption_leaves_the_old_document_and_no_temporary_file(tmp_path: Path) -> None:
+    def interrupted(handle: int) -> None:
+        raise KeyboardInterrupt
+
+    Directory(tmp_path).put(document(b"old"))
+
+    with pytest.raises(KeyboardInterrupt):
+        Directory(tmp_path, interrupted).put(document(b"new"))
+
+    assert below(tmp_path) == {"all.atom": b"old"}
+
+
+def test_left_over_of_a_process_with_the_same_number_is_no_obstacle(directory: Directory) -> None:
+    """In a container every process may be number 1."""
+    directory.root.mkdir()
+    (directory.root / f".all.atom.{os.getpid()}.feedd-tmp").write_bytes(b"torn")
+
+    directory.put(document())
+
+    assert below(directory.root) == {"all.atom": b"whole"}
+
+
+def test_document_that_nobody_may_read_is_replaced(directory: Directory) -> None:
+    directory.put(document(b"old"))
+    (directory.root / "all.atom").chmod(0)
+    with bound_by_permissions():
+        directory.put(document(b"new"))
+
+    assert below(directory.root) == {"all.atom": b"new"}
+
+
+@settings(max_examples=30, deadline=None, database=None)
+@given(st.lists(st.binary(max_size=20000), min_size=1, max_size=4))
+def test_last_bytes_that_were_put_are_there(tmp_path_factory: pytest.TempPathFactory, versions: list[bytes]) -> None:
+    directory = Directory(tmp_path_factory.mktemp("feeds"), no_sync)
+    for data in versions:
+        directory.put(document(data))
+
+    assert below(directory.root) == {"all.atom": versions[-1]}
+
+
+def test_reader_meets_either_version_whole(tmp_path: Path) -> None:
+    directory = Directory(tmp_path, no_sync)
+    versions = [bytes([number]) * 300_000 for number in range(30)]
+    directory.put(document(versions[0]))
+    met: set[bytes] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            met.add((tmp_path / "all.atom").read_bytes())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for data in versions:
+        directory.put(document(data))
+    done.set()
+    reader.join()
+
+    assert met
+    assert met.issubset(versions)
+
+
+# Looking
+
+
+@pytest.mark.parametrize("path", ["none.atom", "topics/none.atom", "all.atom/below"])
+def test_what_is_not_there_does_not_lie_there(directory: Directory, path: str) -> None:
+    placed = directory.put(document())
+
+    assert not directory.lies(path, placed.size, placed.mtime)
+
+
+def test_touched_or_changed_file_does_not_lie_as_it_was_left(directory: Directory) -> None:
+    placed = directory.put(document())
+    file = directory.root / "all.atom"
+
+    assert not directory.lies("all.atom", placed.size + 1, placed.mtime)
+    os.utime(file, ns=(0, placed.mtime + 1))
+    assert not directory.lies("all.atom", placed.size, placed.mtime)
+
+
+def test_documents_that_say_that_they_belong_here_are_found(directory: Directory) -> None:
+    base = "https://news.example/feeds/"
+    for path in ("all.atom", "topics/ai.json", "mine.rss", "copy.atom", ".hidden.atom", "late.atom", "page.html"):
+        own = {"mine.rss": "https://else.example/mine.rss", "copy.atom": f"{base}all.atom"}.get(path, f"{base}{path}")
+        padding = " " * 100_000 if path == "late.atom" else ""
+        directory.put(document(f"{padding}<link href='{own}'/>".encode(), path))
+    (directory.root / "folder.atom").mkdir()
+    (directory.root / "loop.atom").symlink_to("loop.atom")
+
+    assert directory.find(base) == ["all.atom", "topics/ai.json"]
+
+
+def test_nothing_is_found_where_no_directory_is(tmp_path: Path) -> None:
+    assert Directory(tmp_path / "none").find("https://news.example/") == []
+
+
+# Sweeping
+
+
+def test_sweep_removes_temporary_files_of_these_folders_only(directory: Directory) -> None:
+    left = ("a.atom.1.feedd-tmp", "topics/.ai.atom.1.feedd-tmp", ".all.atom.1.feedd-tmp", "other/.x.atom.1.feedd-tmp")
+    for path in (*left, "all.atom", ".mine"):
+        directory.put(document(path=path))
+    (directory.root / ".folder.feedd-tmp").mkdir()
+
+    directory.sweep(["topics", "none", "all.atom", "topics"])
+
+    assert sorted(below(directory.root)) == [".mine", "a.atom.1.feedd-tmp", "all.atom", "other/.x.atom.1.feedd-tmp"]
+    assert (directory.root / ".folder.feedd-tmp").is_dir()
+
+
+def test_sweep_that_is_not_allowed_goes_on(directory: Directory) -> None:
+    for path in ("closed/.a.feedd-tmp", "kept/.a.feedd-tmp", "open/.a.feedd-tmp"):
+        directory.put(document(path=path))
+    (directory.root / "closed").chmod(0)
+    (directory.root / "kept").chmod(0o555)
+    with bound_by_permissions():
+        directory.sweep(["closed/below", "closed", "kept", "open"])
+    (directory.root / "closed").chmod(0o755)
+    (directory.root / "kept").chmod(0o755)
+
+    assert sorted(below(directory.root)) == ["closed/.a.feedd-tmp", "kept/.a.feedd-tmp"]
+
+
+# Rehearsing
+
+
+def test_rehearsal_says_what_it_would_write_and_writes_nothing(directory: Directory) -> None:
+    directory.put(document(b"old"))
+    directory.put(document(b"torn", ".left.feedd-tmp"))
+    before = below(directory.root)
+    rehearsal = Rehearsal(directory.root)
+
+    assert rehearsal.put(document(b"old")).written is False
+    assert rehearsal.put(document(b"newer")) == Placed(5, 0, True)
+    assert rehearsal.put(document(b"new", "topics/ai.atom")).written is True
+    rehearsal.sweep([""])
+    rehearsal.settle()
+
+    assert below(directory.root) == before
+
+
+def test_rehearsal_needs_no_directory(tmp_path: Path) -> None:
+    assert Rehearsal(tmp_path / "feeds").put(document()).written is True
+    assert list(tmp_path.iterdir()) == []

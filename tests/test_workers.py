@@ -1,0 +1,308 @@
+"""Workers and desk: the same results in the same order, however many processes there are and whatever becomes of them."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from feedd.desk import Desk, Job, Record, decode_article, decode_links, decode_problems, tree_of
+from feedd.errors import Problem
+from feedd.testing import NOON, Site
+from feedd.workers import FEW, Workers
+
+MANY = FEW + 234
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with more articles than one process does alone; one in fifty is none."""
+    site = Site(tmp_path_factory.mktemp("workers"))
+    for number in range(MANY):
+        if number % 50:
+            site.story(f"{number:04}.md", f"Story {number}", topics=["AI", f"Topic {number % 7}"])
+        else:
+            site.write(f"{number:04}.md", "---\ntitle: [\n---\n")
+    site.settle()
+    return site
+
+
+@pytest.fixture(scope="module")
+def desk(site: Site) -> Desk:
+    return Desk(site.config)
+
+
+@pytest.fixture(scope="module")
+def paths(site: Site) -> list[str]:
+    """Every file, one that is gone, and one that cannot be read."""
+    (site.content / "loop.md").symlink_to("loop.md")
+    return [*sorted(path.name for path in site.content.glob("0*.md")), "gone.md", "loop.md"] + ["1000.md"] * 234
+
+
+@pytest.fixture(scope="module")
+def expected(desk: Desk, paths: list[str]) -> list[Record | Problem | None]:
+    return desk.records(paths)
+
+
+@pytest.fixture(scope="module")
+def jobs(desk: Desk, expected: list[Record | Problem | None]) -> list[Job]:
+    records = [one for one in expected if isinstance(one, Record)]
+    return [Job(one.id or "", NOON, (), one.article) for one in records if one.article]
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    yield
+    assert multiprocessing.active_children() == []
+
+
+processes = pytest.mark.parametrize("processes", [1, 2, 3], ids=lambda number: f"{number} processes")
+
+
+@processes
+def test_records_come_in_the_order_of_the_paths(
+    desk: Desk, paths: list[str], expected: list[Record | Problem | None], processes: int
+) -> None:
+    with Workers(desk, processes) as workers:
+        assert list(workers.records(paths)) == expected
+
+
+@processes
+def test_entries_come_in_the_order_of_the_jobs(desk: Desk, jobs: list[Job], processes: int) -> None:
+    with Workers(desk, processes) as workers:
+        assert list(workers.write(jobs)) == desk.write(jobs)
+
+
+def test_few_items_start_no_process(desk: Desk, paths: list[str], expected: list[Record | Problem | None]) -> None:
+    with Workers(desk, 2) as workers:
+        assert list(workers.records(paths[: FEW - 1])) == expected[: FEW - 1]
+        assert multiprocessing.active_children() == []
+        assert list(workers.records([])) == []
+
+
+def test_processes_end_with_the_workers_though_work_is_left(desk: Desk, paths: list[str]) -> None:
+    with Workers(desk, 2) as workers:
+        assert len(list(islice(workers.records(paths), 5))) == 5
+        assert len(multiprocessing.active_children()) == 2
+
+
+def test_processes_end_when_the_work_fails(desk: Desk, paths: list[str]) -> None:
+    def fail() -> None:
+        with Workers(desk, 2) as workers:
+            next(workers.records(paths))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+
+
+@pytest.mark.parametrize("done", [1, 450, FEW], ids=lambda done: f"after {done}")
+def test_killed_process_costs_nothing(
+    desk: Desk, paths: list[str], jobs: list[Job], expected: list[Record | Problem | None], done: int
+) -> None:
+    with Workers(desk, 2) as workers:
+        records = workers.records(paths)
+        found = list(islice(records, done))
+        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+        found += records
+
+        assert found == expected
+        assert list(workers.write(jobs)) == desk.write(jobs)
+
+
+@pytest.mark.slow
+def test_processes_start_while_other_threads_run(
+    desk: Desk, paths: list[str], expected: list[Record | Problem | None]
+) -> None:
+    """As in a daemon; a copy of a process whose threads hold locks might never move."""
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        with Workers(desk, 2) as workers:
+            assert list(workers.records(paths)) == expected
+    finally:
+        ended.set()
+        thread.join()
+
+
+ORPHANS = """
+import multiprocessing, os, signal, sys
+import feedd.config
+from feedd.desk import Desk
+from feedd.workers import Workers
+workers = Workers(Desk(feedd.config.load(sys.argv[1])), 2)
+next(workers.records(sys.argv[2:] * 1000))
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
+
+
+def test_processes_end_with_a_killed_parent(site: Site) -> None:
+    command = [sys.executable, "-c", ORPHANS, str(site.file), "0001.md", "0002.md"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    children = [int(pid) for pid in done.stdout.split()]
+    assert (done.returncode, len(children)) == (-signal.SIGKILL, 2)
+    for pid in children:
+        while runs(pid):  # the test's time limit ends this
+            pass
+
+
+@pytest.mark.slow
+def test_documents_are_the_same_from_one_process_and_from_two(site: Site, tmp_path: Path) -> None:
+    settings = "[output]\nlimit = 1000\n"
+    one, two = Site.copied(site.folder, tmp_path / "one"), Site.copied(site.folder, tmp_path / "two")
+    one.configure(settings)
+    two.configure(settings)
+
+    first, second = one.build(processes=1), two.build(processes=2)
+
+    assert second == first
+    assert two.documents() == one.documents()
+    assert len(one.titles()) == 1000
+
+
+@pytest.mark.slow
+def test_killed_process_costs_no_article(site: Site, tmp_path: Path) -> None:
+    one, two = Site.copied(site.folder, tmp_path / "one"), Site.copied(site.folder, tmp_path / "two")
+    one.build(processes=1)
+    killed: list[int] = []
+
+    def kill(what: str, done: int, total: int) -> None:
+        children = multiprocessing.active_children()
+        if children and not killed:
+            killed.append(children[0].pid or 0)
+            os.kill(killed[0], signal.SIGKILL)
+
+    pipeline = two.pipeline(processes=2, progress=kill)
+    report = pipeline.run(two.now)
+    pipeline.close()
+
+    assert len(killed) == 1
+    assert report.read == len(list(two.content.glob("*.md")))
+    assert two.documents() == one.documents()
+
+
+def test_work_that_no_process_takes_is_done_here(desk: Desk, paths: list[str]) -> None:
+    """A pool that broke takes nothing any more, from the first item on."""
+    with Workers(desk, 2) as workers:
+        next(workers.records(paths))
+        for child in multiprocessing.active_children():
+            os.kill(child.pid or 0, signal.SIGKILL)
+            child.join()
+        assert len(list(workers.records(paths))) == len(paths)
+
+
+# The desk
+
+
+def test_record_of_an_article_says_what_the_index_keeps(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    link = {"title": "Other", "webUrl": "https://other.example/1"}
+    site.story("one.md", "One", related=[link, link, {"title": "Self", "webUrl": "https://source.example/one"}])
+    site.settle()
+
+    record = Desk(site.config).record("one.md")
+
+    assert isinstance(record, Record)
+    assert (record.path, record.state, record.id, record.guid) == (
+        "one.md",
+        "article",
+        "tag:news.example,2020:articles/one",
+        False,
+    )
+    assert (record.public, record.shown(NOON), record.shown(0)) == (True, True, False)
+    assert decode_article(record.article or b"").title == "One"
+    assert [link.title for link in decode_links(record.links or b"")] == ["Other"]
+    assert record.problems is None
+    assert tree_of(site.config).scan({"one.md": record.stamp}).changed == ()
+
+
+@pytest.mark.parametrize(
+    ("front", "public", "shown"),
+    [
+        ({}, True, True),
+        ({"published": False}, False, False),
+        ({"deleted": True}, False, False),
+        ({"publishedDateTime": "2030-01-01"}, True, False),
+        ({"expiryDate": "2024-01-01"}, True, False),
+    ],
+    ids=["published", "unpublished", "deleted", "embargoed", "expired"],
+)
+def test_record_tells_what_is_decided_from_what_is_seen(
+    tmp_path: Path, front: dict[str, object], public: bool, shown: bool
+) -> None:
+    site = Site(tmp_path)
+    site.story("one.md", **front)
+
+    record = Desk(site.config).record("one.md")
+
+    assert isinstance(record, Record)
+    assert (record.public, record.shown(NOON)) == (public, shown)
+    assert (record.traits is not None, record.look is not None) == (public, public)
+
+
+def test_record_of_a_broken_file_holds_its_problems(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write("broken.md", "---\ntitle: [\npublished: false\n---\n")
+
+    record = Desk(site.config).record("broken.md")
+
+    assert isinstance(record, Record)
+    assert (record.state, record.withdrawn, record.id, record.article) == ("broken", True, None, None)
+    assert [problem.file for problem in decode_problems(record.problems or b"")] == ["broken.md"]
+
+
+def test_file_that_is_gone_has_no_record(tmp_path: Path) -> None:
+    assert Desk(Site(tmp_path).config).records(["gone.md", "gone/too.md"]) == [None, None]
+
+
+def test_look_changes_with_what_subscribers_see_only(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+
+    def look(**front: object) -> bytes | None:
+        site.story("one.md", "One", **front)
+        record = Desk(site.config).record("one.md")
+        assert isinstance(record, Record)
+        return record.look
+
+    plain = look()
+    silent = [{"heat": 1}, {"quality": 1}, {"secured": "x" * 40}, {"related": [{"title": "a", "webUrl": "https://a.b/"}]}]
+    visible = [{"excerpt": "Other."}, {"topics": ["Cloud"]}, {"type": "video"}, {"locale": "de"}, {"body": "Text"}]
+    assert [look(**front) == plain for front in silent] == [True] * 4
+    assert [look(**front) == plain for front in visible] == [False] * 5
+
+
+def test_inner_folder_names_the_collection(tmp_path: Path) -> None:
+    site = Site(
+        tmp_path,
+        '[[collection]]\nname = "all"\nfolders = ["."]\n'
+        '[[collection]]\nname = "news"\nfolders = ["news"]\n'
+        '[[collection]]\nname = "local"\nfolders = ["news/local"]\n',
+    )
+    for path in ("a.md", "news/b.md", "news/local/c.md"):
+        site.story(path)
+
+    records = Desk(site.config).records(["a.md", "news/b.md", "news/local/c.md"])
+
+    ids = [one.id.rpartition(":")[2] for one in records if isinstance(one, Record) and one.id]
+    assert ids == ["all/a", "news/b", "local/c"]
+
+
+def test_future_is_imported_for_its_type() -> None:
+    assert Future
