@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -77,8 +77,11 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
     """Bring all feeds up to date, once."""
     started = time.monotonic()
     config = _load(file)
-    pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
-    with closing(pipeline):
+    with ExitStack() as stack:
+        if not dry_run:
+            _alone(config, stack)
+        pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
+        stack.enter_context(closing(pipeline))
         report = _run(pipeline, approve)
         problems += [*report.problems, *pipeline.problems()]
         if as_json:
@@ -161,6 +164,17 @@ def _pipeline(config: "Config", dry_run: bool, progress: "Progress | None") -> "
     database = open_copy(config.state.path) if dry_run else open_database(config.state.path)
     directory = (Rehearsal if dry_run else Directory)(config.output.path)
     return Pipeline(config, database, directory, progress or _quiet), list(database.problems)
+
+
+def _alone(config: "Config", stack: ExitStack) -> None:
+    """Let no other feedd write into the output directory until the stack ends."""
+    from feedd.publish.lock import sole_writer
+
+    try:
+        stack.enter_context(sole_writer(config.output.path))
+    except FeeddError as error:
+        click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
+        sys.exit(PROBLEMS)
 
 
 def _run(pipeline: "Pipeline", approve: bool) -> "Report":

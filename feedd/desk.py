@@ -17,13 +17,14 @@ import msgspec
 from feedd.config import Config
 from feedd.content import taxonomy as taxonomies
 from feedd.content.article import Article, Link, Picture, Reading, Rules, parse
+from feedd.content.links import story
 from feedd.content.source import Tree
 from feedd.content.taxonomy import OrganizationItem, Taxonomy, TopicItem
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.plan import Plan
-from feedd.feeds.project import distinct_related, project
+from feedd.feeds.project import address, distinct_related, project
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+")
 _SPECIFIC = "!$&'()*+,;=:@/~"  # what may stand in a tag beside letters, digits and -._ (RFC 4151, section 2.1)
@@ -43,7 +44,8 @@ class Record:
 
     `id` is made from the file's name, or `guid` where that is True. `traits` are the parts of the card that come from
     the article alone, None where its author does not publish it; `look` changes when its entry does, related links left
-    aside; `links` are those links. `since`, `until`, `modified` in seconds since the epoch.
+    aside; `links` are those links, `stories` where they lead; `addresses` are the stories to which the article's own
+    addresses lead. `since`, `until`, `modified` in seconds since the epoch.
     """
 
     path: str
@@ -61,6 +63,7 @@ class Record:
     look: bytes | None = None
     links: bytes | None = None
     stories: tuple[int, ...] = ()
+    addresses: tuple[int, ...] = ()
     article: bytes | None = None
     problems: bytes | None = None
 
@@ -115,8 +118,14 @@ class Desk:
             path, stamp, reading.state, False, self.id(article), bool(article.guid), article.story, public,
             article.date, article.expires, article.modified,
             self.traits(article) if public else None, self.look(article) if public else None,
-            _encode(links) if links else None, tuple(link.story for link in links), _encode(article), problems,
+            _encode(links) if links else None, tuple(link.story for link in links),
+            self.addresses(article), _encode(article), problems,
         )  # fmt: skip
+
+    def addresses(self, article: Article) -> tuple[int, ...]:
+        """The stories to which any address of an article leads: its own page's, the original's, the AMP page's."""
+        urls = {article.web_url, article.original_url, article.amp_url, address(article, self.config)} - {""}
+        return tuple(sorted({story(url) for url in urls}))
 
     def id(self, article: Article) -> str:
         """The id of an article: a tag (RFC 4151) made from its file name, unless it has a `guid`.

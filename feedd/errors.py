@@ -4,10 +4,10 @@ An expected failure is raised where it arises, as one of
 
     FeeddError
     ├── ConfigError    every problem of a configuration at once; caught in `cli`
-    ├── BrokenArticle  one file cannot be read as an article; caught in `content.article.parse`
+    ├── BrokenArticle  one file has no readable front matter; caught where files are parsed: `article`, `taxonomy`, `check`
     ├── SourceError    the content directory cannot be listed; caught in `pipeline`
-    ├── RenderError    one feed cannot be written in one format; caught in `pipeline`
-    ├── PublishError   one document cannot be put in its place; caught in `pipeline`
+    ├── RenderError    one feed or entry cannot be written in one format; caught in `pipeline` and `desk`
+    ├── PublishError   a document cannot be put in its place, or another feedd does so; caught in `pipeline` and `cli`
     └── StateError     the state cannot be read or written; caught in `pipeline`
 
 and travels on from there as a `Problem`, a value in the report of the run. This module knows nothing else of feedd.

@@ -46,6 +46,14 @@ _RESCUES = 2
 """Databases that a run may go through after the first: a new or copied one, and an empty one in memory."""
 
 
+_BLIND = Problem(
+    "guard",
+    "there is no content, and the state does not know what is in the feeds; all of them stay as they are",
+    "Restore the content, or remove the feeds yourself.",
+    field="content.path",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a run did. `written` are the paths of the documents that changed, `feeds` those looked at, `due` the next
@@ -66,7 +74,7 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how many are done, and how many there are."""
 
 
-def _silent(what: str, done: int, total: int) -> None:
+def silent(what: str, done: int, total: int) -> None:
     """No progress."""
 
 
@@ -87,7 +95,7 @@ class Pipeline:
         config: Config,
         database: Database,
         directory: Directory,
-        progress: Progress = _silent,
+        progress: Progress = silent,
         processes: int | None = None,
     ) -> None:
         self.config = config
@@ -153,6 +161,9 @@ class Pipeline:
     def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
         renewed = hints is None and self._renew()
         changes, problems = self._changes(hints)
+        if (problems or changes.total == 0) and self._knows_nothing():
+            self._database.set("settings", b"")
+            return Report(now, problems=(*problems, _BLIND))
         stale, last, due = self._stale(hints, now), self._number("now", now), self._number("due", now + 1)
         if not (renewed or changes or stale) and last <= now < due:
             written, due_at = tuple(outcome.written), self._number("due", 0) or None
@@ -189,6 +200,10 @@ class Pipeline:
     def feed_names(self) -> list[str]:
         """The feeds that there are."""
         return sorted({*self.ledger.feeds(), *self.desk.plan.standing()})
+
+    def _knows_nothing(self) -> bool:
+        """Whether documents lie there that an earlier state knew, and this one does not."""
+        return next(self.ledger.all_written(), None) is None and bool(self._directory.find(()))
 
     # Settings
 
@@ -274,10 +289,21 @@ class Pipeline:
         if now < self._number("now", now):
             stale |= {name for name, spec in self.desk.plan.configured.items() if spec.max_age}
         if hints is None:
-            lies, written = self._directory.lies, list(self.ledger.all_written())
-            stale |= {one.feed for path, one in written if not lies(path, one.size, one.mtime)}
-            self._directory.sweep(path.rpartition("/")[0] for path, _ in written)
+            lies, written = self._directory.lies, dict(self.ledger.all_written())
+            stale |= {one.feed for path, one in written.items() if not lies(path, one.size, one.mtime)}
+            stale |= self._adopted(self._directory.find(written))
+            self._directory.sweep(path.rpartition("/")[0] for path in written)
         return stale
+
+    def _adopted(self, paths: Iterable[str]) -> set[str]:
+        """The feeds of documents that feedd wrote and does not remember: they are known from now on, and looked after.
+        Whatever is in them may have been withdrawn meanwhile.
+        """
+        for path in paths:
+            name = path.rpartition(".")[0]
+            self.ledger.write(path, Written(name, b"", -1, -1))
+            self._known(name)
+        return {path.rpartition(".")[0] for path in paths}
 
     # Observe: what subscribers see now, against what they were told
 
@@ -304,26 +330,28 @@ class Pipeline:
         for id in self.ledger.standing():
             if self.catalogue.get(id) is None:
                 self.ledger.retract(id, now)
-        names = {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing()}
-        return names | self._orphans(names)
+        return {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing(), *self._unled()}
 
-    def _orphans(self, names: set[str]) -> set[str]:
-        """Feeds whose documents lie there although no feed of these names leads to them any more, such as those of an
-        alias that left the taxonomy, or of a state that was lost. Left alone they would show for ever what was in them
-        when they were last written, so from now on they are known, and empty.
+    def _unled(self) -> set[str]:
+        """The names of documents to which no feed leads any more, such as those of an alias that left the taxonomy.
+        Left alone they would show for ever what was in them when they were last written: they become feeds, and empty.
         """
-        lying = [path for path, _ in self.ledger.all_written()] or self._directory.find(self.config.site.feeds_url)
-        led_to = {other for name in names for other in (name, *self.desk.plan.aliases(name))}
-        orphans = {path.rpartition(".")[0] for path in lying} - led_to
-        for name in orphans:
-            self.ledger.keep_feed(name, KnownFeed(name.rpartition("/")[2], 0, None, False))
-        return orphans
+        former = self.desk.plan.former
+        written = {path.rpartition(".")[0]: one.feed for path, one in self.ledger.all_written()}
+        return {name for name, feed in written.items() if feed not in {name, former.get(name)} and self._known(name)}
+
+    def _known(self, name: str) -> KnownFeed:
+        """What is known of a feed, which is a little from now on."""
+        known = self.ledger.feed(name) or KnownFeed(name.rpartition("/")[2], 0, None, False)
+        self.ledger.keep_feed(name, known)
+        return known
 
     def _observe(self, edits: Edits, last: int, now: int) -> set[str]:
         """What changed on disk, what came or went with time, and what has a link to one of those."""
         touched = {name for id in sorted(edits.ids) for name in self._file(id)}
         crossing = self.catalogue.crossing(last, now)
-        stories = edits.stories | {card.story for id in crossing if (card := self.catalogue.get(id))}
+        cards = [card for id in crossing if (card := self.catalogue.get(id))]
+        stories = edits.stories.union(*(self.index.addresses(card.key) for card in cards))
         for id in sorted({*edits.ids, *crossing, *self.index.relating(stories)}):
             if self._tell(id, now, id not in edits.reread) and (card := self.catalogue.get(id)):
                 touched |= set(self.desk.plan.route(card))
@@ -374,6 +402,8 @@ class Pipeline:
 
     def _publish(self, names: Iterable[str], workers: "Workers", now: int, outcome: _Outcome) -> None:
         """Bring the documents of these feeds up to date."""
+        # A former name of a topic is none of its own: its documents are those of the topic.
+        names = {self.desk.plan.former.get(name, name) for name in names}
         chosen = {name: selection for name in sorted(names) if (selection := self._select(name, now)) is not None}
         rendering = self._render(chosen.values(), workers, now)
         for done, (name, selection) in enumerate(chosen.items(), 1):

@@ -16,7 +16,7 @@ from typing import Any
 
 import feedd.config
 from feedd.config import Config
-from feedd.pipeline import Pipeline, Report
+from feedd.pipeline import Pipeline, Progress, Report, silent
 from feedd.publish.directory import Directory, Placed
 from feedd.state.database import Database, open_database
 
@@ -137,12 +137,14 @@ class Site:
             if probe.stat().st_ctime_ns > written + _SETTLES_NS:
                 return
 
-    def pipeline(self, directory: Directory | None = None, processes: int | None = None) -> Pipeline:
+    def pipeline(
+        self, directory: Directory | None = None, processes: int | None = None, progress: Progress = silent
+    ) -> Pipeline:
         """A pipeline for several runs in one process; close it."""
         config = self.config
         self.database = open_database(config.state.path, patience=0)
         directory = directory or Directory(config.output.path, sync=no_sync)
-        return Pipeline(config, self.database, directory, processes=processes)
+        return Pipeline(config, self.database, directory, progress, processes)
 
     def build(self, approved: bool = False, directory: Directory | None = None, processes: int | None = None) -> Report:
         """One run at the moment `now`, as by a new process."""

@@ -9,9 +9,6 @@ from typing import Any
 import feedparser
 import pytest
 
-from feedd.pipeline import Pipeline
-from feedd.publish.directory import Directory
-from feedd.state.database import open_database
 from feedd.testing import NOON, Site
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -794,9 +791,7 @@ def test_first_run_of_a_process_scans_everything_whatever_is_hinted(site: Site) 
 
 def test_progress_is_told(site: Site) -> None:
     told: list[tuple[str, int, int]] = []
-    pipeline = Pipeline(
-        site.config, open_database(None), Directory(site.feeds), lambda what, done, of: told.append((what, done, of))
-    )
+    pipeline = site.pipeline(progress=lambda what, done, total: told.append((what, done, total)))
     pipeline.run(site.now)
     pipeline.close()
 

@@ -1,4 +1,4 @@
-"""Workers and desk: the same results in the same order, however many processes there are and whatever becomes of them."""
+"""Workers and desk: the same results in the same order, from any number of processes, whatever becomes of them."""
 
 import multiprocessing
 import os
@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
 
@@ -24,7 +23,7 @@ MANY = FEW + 234
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     """A site with more articles than one process does alone; one in fifty is none."""
-    site = Site(tmp_path_factory.mktemp("workers"))
+    site = Site(tmp_path_factory.mktemp("workers"), '[output]\nformats = ["json"]\n')
     for number in range(MANY):
         if number % 50:
             site.story(f"{number:04}.md", f"Story {number}", topics=["AI", f"Topic {number % 7}"])
@@ -42,8 +41,7 @@ def desk(site: Site) -> Desk:
 @pytest.fixture(scope="module")
 def paths(site: Site) -> list[str]:
     """Every file, one that is gone, and one that cannot be read."""
-    (site.content / "loop.md").symlink_to("loop.md")
-    return [*sorted(path.name for path in site.content.glob("0*.md")), "gone.md", "loop.md"] + ["1000.md"] * 234
+    return [*sorted(path.name for path in site.content.glob("*.md")), "gone.md", f"{'x' * 300}.md"]
 
 
 @pytest.fixture(scope="module")
@@ -135,10 +133,11 @@ def test_processes_start_while_other_threads_run(
 
 ORPHANS = """
 import multiprocessing, os, signal, sys
+from pathlib import Path
 import feedd.config
 from feedd.desk import Desk
 from feedd.workers import Workers
-workers = Workers(Desk(feedd.config.load(sys.argv[1])), 2)
+workers = Workers(Desk(feedd.config.load(Path(sys.argv[1]))), 2)
 next(workers.records(sys.argv[2:] * 1000))
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -165,7 +164,7 @@ def test_processes_end_with_a_killed_parent(site: Site) -> None:
 
 @pytest.mark.slow
 def test_documents_are_the_same_from_one_process_and_from_two(site: Site, tmp_path: Path) -> None:
-    settings = "[output]\nlimit = 1000\n"
+    settings = '[output]\nlimit = 1000\nformats = ["atom", "json"]\ntopics = false\n'
     one, two = Site.copied(site.folder, tmp_path / "one"), Site.copied(site.folder, tmp_path / "two")
     one.configure(settings)
     two.configure(settings)
@@ -302,7 +301,3 @@ def test_inner_folder_names_the_collection(tmp_path: Path) -> None:
 
     ids = [one.id.rpartition(":")[2] for one in records if isinstance(one, Record) and one.id]
     assert ids == ["all/a", "news/b", "local/c"]
-
-
-def test_future_is_imported_for_its_type() -> None:
-    assert Future

@@ -8,6 +8,7 @@ taxonomy, other articles, or what time it is. Times are whole seconds since the 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from feedd.content import text
@@ -166,9 +167,9 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
 def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_Notes") -> bool:
     """Whether the author publishes the article. Doubled keys are named: YAML takes the last of them in silence."""
     for name in head.doubled:
-        withheld = ", so the article is not published" if name == "published" else ""
+        withheld = ", so the article is not published" if name in _DECISIVE else ""
         notes.warn("duplicate-key", name, f"occurs more than once{withheld}", "Leave one of them.")
-    if "published" in head.doubled:
+    if not _DECISIVE.isdisjoint(head.doubled) or _misspelt(head, notes):
         return False
     if published is not None:
         return published
@@ -176,6 +177,34 @@ def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_
         return True
     notes.warn("published-missing", "published", "is missing or empty, so the article is not published", _SAY_PUBLISHED)
     return False
+
+
+# Keys that decide whether and when an article is seen: where one is doubled, nobody knows what its author meant.
+_DECISIVE = frozenset({"published", "deleted", "removed", "publishedDateTime", "date", "expiryDate"})
+
+
+def _misspelt(head: "Header", notes: "_Notes") -> bool:
+    """Name keys that are not known and look like one that is; True if such a one may have decided on publication."""
+    decisive = False
+    for name in head.mapping:
+        meant = _meant(name) if isinstance(name, str) else ""
+        if meant and meant not in head.mapping:
+            hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
+            withheld = ", so the article is not published" if hides else ""
+            notes.warn("unknown-key", name, f"is not known{withheld}", f"Did you mean `{meant}`?")
+            decisive |= hides
+    return decisive
+
+
+@lru_cache(maxsize=1000)
+def _meant(name: str) -> str:
+    """The known key of which another is a slip; an empty string for keys that are known, or of somebody else."""
+    if name in _KNOWN:
+        return ""
+    from difflib import get_close_matches
+
+    same = next((known for known in _KNOWN if known.lower() == name.lower()), "")
+    return same or next(iter(get_close_matches(name, _KNOWN, 1, 0.88)), "")
 
 
 def _placed(problem: Problem, path: str, head: "Header") -> Problem:
@@ -311,8 +340,13 @@ def _published(raw: Any, name: str, notes: _Notes) -> bool:
 
 
 def _flag(raw: Any, name: str, notes: _Notes) -> bool:
-    """True where the author could mean true: what this guards must not be published by a slip."""
-    return raw.on if isinstance(raw, Flag) else str(raw).strip().lower() in {"true", "yes", "on", "1"}
+    """Anything but a plain false hides the article: what this guards must not be published by a slip."""
+    if isinstance(raw, Flag):
+        return raw.on
+    if raw not in {"0", "false", "no", "off"}:
+        notes.warn("flag-not-boolean", name, "is not true or false, so the article is not published", "Write `false`.")
+        return True
+    return False
 
 
 def _instant(raw: Any, name: str, notes: _Notes) -> int:
@@ -453,3 +487,4 @@ FIELDS = (
     Field("heat", ("heat",), _number, 0),
 )
 """What front matter means, one row an attribute of `Article`."""
+_KNOWN = tuple(key for spec in FIELDS for key in spec.keys)

@@ -77,8 +77,13 @@ def read(data: bytes) -> Header | None:
         return None
     handler = _Handler()
     mapping, body = frontmatter.parse(text, handler=handler)
-    doubled = () if handler.simple else tuple(k for k, lines in key_lines(handler.header).items() if len(lines) > 1)
+    doubled = () if handler.simple else _doubled(handler.header, mapping)
     return Header(mapping, body, handler.header, doubled)
+
+
+def _doubled(text: str, mapping: Mapping) -> tuple[str, ...]:
+    """The keys that occur more than once; lines within a value that only look like keys are not in the mapping."""
+    return tuple(key for key, lines in key_lines(text).items() if len(lines) > 1 and key in mapping)
 
 
 def _decoded(data: bytes) -> str:
@@ -135,10 +140,13 @@ def load(text: str) -> object:
     try:
         return yaml.load(text, Loader=_Loader)  # type: ignore[no-untyped-call] # noqa: S506 - _Loader is a SafeLoader
     except yaml.MarkedYAMLError as error:
+        # What the parser misses are words of its own; other errors quote the text, which may be secret.
+        missed = isinstance(error, yaml.parser.ParserError | yaml.scanner.ScannerError)
+        what = f"YAML: {error.problem}" if missed else "YAML that cannot be read"
         line = error.problem_mark.line + 2 if error.problem_mark else None
-        _broken("yaml", f"YAML: {error.problem}", "Mend it; quote text that holds special characters.", line)
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        _broken("yaml", f"YAML: {str(error).splitlines()[0]}", "Mend it; quote text that holds special characters.", 2)
+        _broken("yaml", what, "Mend it; quote text that holds special characters.", line)
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        _broken("yaml", "YAML that cannot be read", "Mend it; quote text that holds special characters.", 2)
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -157,6 +165,9 @@ def _construct_flag(loader: Any, node: Any) -> Flag:
 
 
 _Loader.add_constructor(_BOOL, _construct_flag)
+for _tag in ("int", "float", "timestamp", "binary"):
+    # Also where a tag asks for them, values stay text: `!!timestamp soon` must not end in an exception of its own.
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", yaml.SafeLoader.construct_yaml_str)
 
 
 _SAYS_WITHDRAWN = re.compile(
@@ -166,18 +177,18 @@ _SAYS_WITHDRAWN = re.compile(
     )""",
     re.MULTILINE | re.IGNORECASE | re.VERBOSE,
 )
-_CLOSING_BYTES = re.compile(rb"\n---[ \t]*(?:\n|$)")
 
 
 def says_withdrawn(data: bytes) -> bool:
     """Whether the text of a file that cannot be parsed still says that it is not to be seen.
 
-    A line `published:` with any other value than a plain true says so, as does `deleted: true` or `removed: true`; only
-    what stands before the closing fence counts, if there is one.
+    A line `published:` with any other value than a plain true says so, as does `deleted: true` or `removed: true`,
+    wherever it stands: in a broken file nobody knows where the front matter ends.
     """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        data = data.decode("utf-16", "replace").encode()
     text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    closing = _CLOSING_BYTES.search(text, 4)
-    return _SAYS_WITHDRAWN.search(text[: closing.start()] if closing else text) is not None
+    return _SAYS_WITHDRAWN.search(text.removeprefix(b"\xef\xbb\xbf")) is not None
 
 
 def _broken(kind: str, what: str, remedy: str, line: int | None = None) -> NoReturn:

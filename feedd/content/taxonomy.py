@@ -83,14 +83,14 @@ class Taxonomy:
     def organization(self, provider: Provider, link: str) -> Organization:
         """The provider of an article: by its domain, else by its name, else by the host of the article's link."""
         domain = provider.domain
-        found = self.organizations.get(domain) or self.organizations.get(key(provider.name))
+        found = self.organizations.get(domain or key(provider.name))
         if not found and not domain:
             domain = host(link)
             found = self.organizations.get(domain)
         if found:
             return found if found.icon else _with_pictures(found, provider, self.base)
         name = provider.name or domain
-        lies_at = domain_slug(domain) if domain else slug(name)
+        lies_at = domain_slug(domain) if domain else (name and slug(name))
         unknown = Organization(lies_at, name, f"https://{domain}/" if domain else "", known=False)
         return _with_pictures(unknown, provider, self.base)
 

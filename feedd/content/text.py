@@ -27,6 +27,7 @@ def plain(value: str) -> str:
 
     In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. Characters that XML 1.0 cannot carry go.
     """
+    value = str(value)  # and no subclass of it, which only the code that made it knows
     if value.isprintable() and not ("<" in value or "&" in value or "  " in value) and value == value.strip():
         return value  # four out of five; the only white space that counts as printable is the space
     if "<" in value:

@@ -2,7 +2,7 @@
 
 In: nothing. Out: for each suffix the media type and the functions that write an entry and a document. A new
 format is one module and one row. Writes nothing itself, and imports a module only when it is first asked to
-write: feedgen takes 90 ms, which `feedd status` should not wait for.
+write: feedgen takes 90 ms, which a build that finds nothing new should not wait for.
 """
 
 from collections.abc import Callable, Sequence

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from feedd import __version__
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Author, Entry, Feed, Related
 
@@ -44,18 +45,25 @@ class _Item(msgspec.Struct, omit_defaults=True, rename={"extension": "_feedd"}):
     extension: _Extension | None = None
 
 
-class _Document(msgspec.Struct, omit_defaults=True):
+class _About(msgspec.Struct):
+    """What made the feed; JSON Feed has no key for that either."""
+
+    generator: str = f"feedd {__version__}"
+
+
+class _Document(msgspec.Struct, omit_defaults=True, kw_only=True, rename={"about": "_feedd"}):
     """The keys of a feed, in the order in which they are written."""
 
     version: str
     title: str
     home_page_url: str
     feed_url: str
-    items: msgspec.Raw
     description: str = ""
     icon: str = ""
     favicon: str = ""
     language: str = ""
+    about: _About
+    items: msgspec.Raw
 
 
 _encode = msgspec.json.Encoder().encode
@@ -119,9 +127,10 @@ def _document(feed: Feed, items: Sequence[bytes]) -> _Document:
         title=feed.title,
         home_page_url=feed.page,
         feed_url=feed.url("json"),
-        items=msgspec.Raw(b"[\n" + b",\n".join(items) + b"\n]"),
         description=feed.description,
         icon=feed.logo,
         favicon=feed.icon,
         language=feed.language,
+        about=_About(),
+        items=msgspec.Raw(b"[\n" + b",\n".join(items) + b"\n]"),
     )

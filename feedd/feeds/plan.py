@@ -16,6 +16,8 @@ from feedd.content.text import key
 from feedd.feeds.select import Card, Spec, Traits, admits
 
 ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
+FOLDERS = ("", TOPICS, PROVIDERS)
+"""Where documents lie below the output directory."""
 
 
 @dataclass(slots=True)
@@ -94,15 +96,17 @@ class Plan:
 
     def traits(self, article: Article) -> Traits:
         """What selection asks of a published article: its topics and provider under the names of the taxonomy."""
+        provider = self.taxonomy.organization(article.provider, article.link)
         return Traits(
             article.collection,
             article.type,
             article.language or self.config.site.language,
             self.topics(article),
-            self.taxonomy.organization(article.provider, article.link).key,
+            provider.key,
             article.quality if self.needs_rank else 0,
             article.heat if self.needs_rank else 0,
             article.title if self.needs_title else "",
+            provider.icon,
         )
 
     def topics(self, article: Article) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from feedd.content.text import key
 
 
 class Traits(NamedTuple):
-    """What feeds select by. `topics` are slugs, where topics are rolled up with those above them; `provider` is a file
-    name; `title`, `quality` and `heat` are only filled in where some feed selects by them.
+    """What feeds select by. `topics` are slugs, `provider` is a file name; `title`, `quality` and `heat` are only
+    filled in where some feed selects by them. `icon` is the provider's picture, which only the head of a feed shows.
     """
 
     collection: str
@@ -28,6 +28,7 @@ class Traits(NamedTuple):
     quality: int = 0
     heat: int = 0
     title: str = ""
+    icon: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ touched. Does not decide what is published, and removes nothing but its own left
 """
 
 import os
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from pathlib import Path
 from feedd.errors import Problem, PublishError
 from feedd.feeds.entry import Document
 from feedd.feeds.formats import FORMATS
+from feedd.feeds.plan import FOLDERS
 
 _TEMPORARY = ".feedd-tmp"
 _HEAD = 8192  # bytes of a document before its first entry, generously
+_MARK = re.compile(rb'<generator[^>]*>feedd\b[^<]*</generator>|"_feedd":\{"generator":"feedd\b')
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +105,22 @@ class Directory:
             return False
         return status.st_size == size and status.st_mtime_ns == mtime
 
-    def find(self, base: str) -> list[str]:
-        """The paths of documents that lie here and say themselves that they belong here: near their start they hold
-        their own address below `base`. That is how feedd knows its documents again when its state is lost.
+    def find(self, known: Container[str]) -> list[str]:
+        """The paths of documents that feedd wrote here, as their heads say, and that are not known: those of a run that
+        died before it could remember them, or of a state that was lost.
         """
-        found: list[str] = []
-        for place in sorted(self.root.rglob("*.*")):
-            path = place.relative_to(self.root).as_posix()
-            if place.suffix.removeprefix(".") in FORMATS and not place.name.startswith("."):
-                with suppress(OSError), place.open("rb") as file:
-                    if f"{base}{path}".encode() in file.read(_HEAD):
-                        found.append(path)
-        return found
+        return [path for folder in FOLDERS for path in self._files(folder) if path not in known and self._is_own(path)]
+
+    def _files(self, folder: str) -> list[str]:
+        with suppress(OSError), os.scandir(self.root / folder) as items:
+            names = sorted(item.name for item in items if not item.name.startswith("."))
+            return [folder + name for name in names if name.rpartition(".")[2] in FORMATS]
+        return []
+
+    def _is_own(self, path: str) -> bool:
+        with suppress(OSError), (self.root / path).open("rb") as file:
+            return _MARK.search(file.read(_HEAD)) is not None
+        return False
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Remove temporary files that a killed process left in these folders (and in the output directory itself)."""

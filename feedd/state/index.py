@@ -56,6 +56,7 @@ class Row(NamedTuple):
 
 
 _ROW = "SELECT key, path, id, guid, story, public, since, until, rival, stamp FROM file "
+_OF_STORY = "WHERE key IN (SELECT key FROM address WHERE story = ?)"
 _CARD = "SELECT key, id, ifnull(story, -key), since, until, traits FROM file WHERE traits IS NOT NULL AND rival IS NULL"
 
 
@@ -105,8 +106,12 @@ class Index:
         return None
 
     def of_story(self, story: int) -> list[Row]:
-        """The files whose article leads to a story."""
-        return [Row(*found) for found in self._execute(_ROW + "WHERE story = ?", (story,))]
+        """The files with an article of which any address leads to a story."""
+        return [Row(*found) for found in self._execute(_ROW + _OF_STORY, (story,))]
+
+    def addresses(self, key: int) -> set[int]:
+        """The stories to which an article's addresses lead."""
+        return {story for (story,) in self._execute("SELECT story FROM address WHERE key = ?", (key,))}
 
     def relating(self, stories: Iterable[int]) -> set[str]:
         """The ids of the articles with a related link to one of these stories."""
@@ -125,6 +130,8 @@ class Index:
         self._executemany(_INSERT, ((*_columns(record, id), record.path, key) for key, record, id in placed))
         articles = ((key, record.article) for key, record, _ in placed if record.article)
         self._executemany("INSERT INTO article VALUES (?, ?)", articles)
+        addresses = ((story, key) for key, record, _ in placed for story in record.addresses)
+        self._executemany("INSERT INTO address VALUES (?, ?)", addresses)
         related = ((story, key) for key, record, _ in placed for story in record.stories)
         self._executemany("INSERT INTO related VALUES (?, ?)", related)
         problems = ((key, record.problems) for key, record, _ in placed if record.problems)
@@ -142,6 +149,7 @@ class Index:
         self._forget(key)
         if record.article:
             self._execute("INSERT INTO article VALUES (?, ?)", (key, record.article))
+            self._executemany("INSERT INTO address VALUES (?, ?)", ((story, key) for story in record.addresses))
             self._executemany("INSERT INTO related VALUES (?, ?)", ((story, key) for story in record.stories))
         self._report(key, record)
 
@@ -162,6 +170,7 @@ class Index:
 
     def _forget(self, key: int) -> None:
         self._execute("DELETE FROM article WHERE key = ?", (key,))
+        self._execute("DELETE FROM address WHERE key = ?", (key,))
         self._execute("DELETE FROM related WHERE key = ?", (key,))
         self._execute("DELETE FROM problem WHERE key = ?", (key,))
 
@@ -179,7 +188,7 @@ class Index:
             rival = None if row is holders[0] else holders[0].path
             if row.rival != rival:
                 self._execute("UPDATE file SET rival = ? WHERE key = ?", (rival, row.key))
-                stories |= {row.story} if row.story is not None else set()
+                stories |= self.addresses(row.key)
         return stories
 
     def settle_all(self) -> None:

@@ -5,7 +5,10 @@ and stories that were touched. What comes and what stays goes in as it is read; 
 that the guard can keep all of it. Ids are carried over renames here. Does not read files and does not know feeds.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from feedd.config import Guard
 from feedd.content.article import Reading
@@ -73,7 +76,7 @@ class Intake:
         self._edits.read += 1
         id = self._id(record, None)
         self._fresh.append((record, id))
-        self._touch(id, record.story)
+        self._touch(id, record.addresses)
         if self._gone and record.story is not None:
             self._came[record.story] = record
         if len(self._fresh) == _BATCH or self._renamed:
@@ -87,7 +90,7 @@ class Intake:
             return
         self._edits.read += 1
         if record.state in {"broken", "empty"} and old.id and not record.withdrawn:
-            self._index.keep(old.key, record)
+            self._index.keep(old.key, record if record.problems else replace(record, problems=_emptied(record.path)))
             self._edits.kept.add(old.id)
         elif old.shown(self._now) and not old.rival and not record.shown(self._now):
             self._leaving.append(_Leaving(old, record))
@@ -106,6 +109,7 @@ class Intake:
             held = {leaving.row.path for leaving in lost}
             self._edits.withheld = len(lost)
             self._edits.kept |= {leaving.row.id for leaving in lost if leaving.row.id}
+            self._forget_heirs(leaving.row for leaving in lost)
         for leaving in self._leaving:
             if leaving.row.path not in held:
                 self._let_go(leaving)
@@ -127,10 +131,10 @@ class Intake:
         if record.withdrawn and old.id:
             record = self._unpublished(old, record)
         id = self._id(record, old)
-        self._index.put(old.key, record, id)
         edited = not old.read_as(record.stamp)
-        self._touch(old.id, old.story, edited)
-        self._touch(id, record.story, edited)
+        self._touch(old.id, self._index.addresses(old.key), edited)
+        self._index.put(old.key, record, id)
+        self._touch(id, record.addresses, edited)
 
     def _unpublished(self, old: Row, record: Record) -> Record:
         """The record of a broken file whose text says not to publish it: its last good version, not published, so that
@@ -142,18 +146,17 @@ class Intake:
 
     def _let_go(self, leaving: _Leaving) -> None:
         if leaving.record is None:
+            self._touch(leaving.row.id, self._index.addresses(leaving.row.key))
             self._index.drop(leaving.row.key)
-            self._touch(leaving.row.id, leaving.row.story)
         else:
             self._put(leaving.row, leaving.record)
 
-    def _touch(self, id: str | None, story: int | None, edited: bool = True) -> None:
+    def _touch(self, id: str | None, stories: Iterable[int], edited: bool = True) -> None:
         if id:
             self._edits.ids.add(id)
             if edited:
                 self._edited.add(id)
-        if story is not None:
-            self._edits.stories.add(story)
+        self._edits.stories.update(stories)
 
     # Ids over renames
 
@@ -180,8 +183,8 @@ class Intake:
             if holder.path != path and own != derived:
                 self._index.identify(holder.key, own)
                 self._ledger.identify(own, own)
-                self._touch(own, holder.story)
-                self._touch(derived, None)
+                self._touch(own, self._index.addresses(holder.key))
+                self._touch(derived, ())
 
     def _carry_ids(self) -> None:
         """A file that is gone and a new one with the same story are one article, which keeps its id."""
@@ -194,7 +197,7 @@ class Intake:
             if self._ledger.told(row.id) and placed and not held_elsewhere:
                 self._index.identify(placed.key, row.id)
                 self._remember(came.id or "", row.id)
-                self._touch(row.id, row.story)
+                self._touch(row.id, self._index.addresses(placed.key))
                 del self._came[came.story or 0]
 
     # The guard
@@ -204,6 +207,15 @@ class Intake:
         row = leaving.row
         others = (holder for holder in self._index.holders(row.id or "") if holder.path != row.path)
         return leaving.record is None and any(holder.shown(self._now) for holder in others)
+
+    def _forget_heirs(self, rows: Iterable[Row]) -> None:
+        """Forget other files that would take the ids of articles that must stay and show nothing: the next scan finds
+        those files again.
+        """
+        for row in rows:
+            for holder in self._index.holders(row.id or ""):
+                if holder.path != row.path and not holder.shown(self._now):
+                    self._index.drop(holder.key)
 
     def _are_too_many(self, lost: int, total: int | None, guard: Guard) -> bool:
         """Whether so many must not leave at once; says so in a problem."""
@@ -215,3 +227,9 @@ class Intake:
         remedy = "If that is meant, approve it: `feedd build --approve`. Else restore the content."
         self._edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
         return True
+
+
+def _emptied(path: str) -> bytes:
+    what = "is empty; the last good version of its article stays in the feeds"
+    remedy = "Write it again, or delete the file to withdraw the article."
+    return msgspec.msgpack.encode((Problem("empty-file", what, remedy, path),))

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from feedd.content.simple_yaml import Flag
 from feedd.content.text import carriable, key, plain, repaired
 
 ANY = st.text(st.characters(), max_size=60)
@@ -115,6 +116,11 @@ def test_time_is_linear_in_the_size_of_the_text(written: str) -> None:
     plain(written)
 
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("written", ["No", " No ", "N&o", "<b>No</b>"])
+def test_a_flag_becomes_text(written: str) -> None:
+    assert type(plain(Flag(written))) is str
 
 
 # Carriable

@@ -483,7 +483,6 @@ aliases = ["Old"]
 """
 
 
-@pytest.mark.xfail(strict=True, reason="a feed of a former name is still written, empty, over the renamed one's")
 @pytest.mark.parametrize("settings_before", ["", '[[taxonomy.topic]]\nname = "Old"\n'], ids=["unlisted", "listed"])
 def test_a_renamed_topic_keeps_its_old_path_alive_with_the_same_documents(tmp_path: Path, settings_before: str) -> None:
     site = Site(tmp_path, settings_before)

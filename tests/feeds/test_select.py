@@ -349,6 +349,7 @@ def test_filter(wanted: dict[str, set[str]], traits: dict[str, Any], expected: b
         ((" ai ",), "The captain said no", False),
         (("ai ",), "Bonsai trees", True),
         ((" ai",), "Bonsai trees", False),
+        (("ai ",), "Aim high", False),
         (("moon",), "", False),
     ],
 )
