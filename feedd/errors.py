@@ -4,7 +4,7 @@ An expected failure is raised where it arises, as one of
 
     FeeddError
     ├── ConfigError    every problem of a configuration at once; caught in `cli`
-    ├── BrokenArticle  one file has no readable front matter; caught where files are parsed: `article`, `taxonomy`, `check`
+    ├── BrokenArticle  one file cannot be read; caught where files are parsed: `article`, `taxonomy`, `check`
     ├── SourceError    the content directory cannot be listed; caught in `pipeline`
     ├── RenderError    one feed or entry cannot be written in one format; caught in `pipeline` and `desk`
     ├── PublishError   a document cannot be put in its place, or another feedd does so; caught in `pipeline` and `cli`

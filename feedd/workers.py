@@ -2,6 +2,9 @@
 
 In: the configuration and items. Out: the results in the order of the items. Few items, or a single processor, are done
 in this process; so is what a process that died (out of memory, say) leaves undone. The processes end with the `with`.
+
+Every process has a pipe of its own, so that its death ends what it was saying and nothing else: in the pools of the
+standard library it can take a lock or half a message with it, and all wait for ever.
 """
 
 import ctypes
@@ -10,11 +13,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from itertools import islice
-from typing import TypeVar
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,40 +26,59 @@ from feedd.errors import Problem
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-Packed = TypeVar("Packed")
 
 FEW = 1000
 """Items that are done sooner than other processes have started."""
 _CHUNK = 100
 # Chunks that may be done before their results are asked for: what waits takes memory.
 _AHEAD = 8
-
-# Records and jobs travel as MessagePack: pickle would run Python for every field of every dataclass.
-_Wire = tuple[list[Record | None], dict[int, Problem]]
-_encode = msgspec.msgpack.Encoder().encode
-_decode_records = msgspec.msgpack.Decoder(_Wire).decode
-_decode_jobs = msgspec.msgpack.Decoder(list[Job]).decode
+_NONE = -1
 
 _SIGNAL_OF_PARENTS_DEATH = 1  # Linux's PR_SET_PDEATHSIG
 
-_desk: Desk
+# Everything travels as MessagePack: pickle would run Python for every field of every dataclass. It cannot tell a record
+# from a problem, so these travel apart.
+_encode = msgspec.msgpack.Encoder().encode
+_decode_paths = msgspec.msgpack.Decoder(list[str]).decode
+_decode_records = msgspec.msgpack.Decoder(tuple[list[Record | None], dict[int, Problem]]).decode
+_decode_jobs = msgspec.msgpack.Decoder(list[Job]).decode
+_decode_entries = msgspec.msgpack.Decoder(list[list[bytes | Problem]]).decode
 
 
-def _start(config: Config) -> None:
-    global _desk
+# In the other process
+
+
+def _work(there: Connection, config: Config) -> None:
+    """Answer until nobody asks any more."""
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # If that one is killed, nobody else would: they wait for work for ever.
+    # If that one is killed, nobody else would end them.
     ctypes.CDLL(None).prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
-    _desk = Desk(config)
     # What is made here has no cycles, and the process does not live long: looking for some would take 6 % of its time.
     gc.disable()
+    answer(there, Desk(config))
 
 
-def _records(paths: Sequence[str]) -> bytes:
-    found = _desk.records(paths)
+def answer(there: Connection, desk: Desk) -> None:
+    """Do what is asked for over a connection until its other end is closed."""
+    tasks: dict[bytes, Callable[[Desk, bytes], bytes]] = {b"r": _records, b"w": _entries}
+    with suppress(EOFError):
+        while True:
+            asked = there.recv_bytes()
+            there.send_bytes(tasks[asked[:1]](desk, asked[1:]))
+
+
+def _records(desk: Desk, paths: bytes) -> bytes:
+    found = desk.records(_decode_paths(paths))
     problems = {place: one for place, one in enumerate(found) if isinstance(one, Problem)}
     return _encode(([None if isinstance(one, Problem) else one for one in found], problems))
+
+
+def _entries(desk: Desk, jobs: bytes) -> bytes:
+    return _encode(desk.write(_decode_jobs(jobs)))
+
+
+# In this process
 
 
 def _unpacked(data: bytes) -> list[Record | Problem | None]:
@@ -65,8 +86,22 @@ def _unpacked(data: bytes) -> list[Record | Problem | None]:
     return [problems.get(place, record) for place, record in enumerate(records)]
 
 
-def _write(jobs: bytes) -> list[list[bytes | Problem]]:
-    return _desk.write(_decode_jobs(jobs))
+class _Helper:
+    """Another process with a desk of its own; `busy` is the number of the chunk that it works on, -1 if none."""
+
+    def __init__(self, method: str, config: Config) -> None:
+        context: Any = multiprocessing.get_context(method)
+        self.connection, there = context.Pipe()
+        self.busy = _NONE
+        self._process = context.Process(target=_work, args=(there, config), daemon=True)
+        self._process.start()
+        there.close()
+
+    def end(self) -> None:
+        """End the process, whatever it is at: what it does leaves no trace."""
+        self._process.kill()
+        self._process.join()
+        self.connection.close()
 
 
 class Workers:
@@ -75,65 +110,80 @@ class Workers:
     def __init__(self, desk: Desk, processes: int | None = None) -> None:
         self._desk = desk
         self._processes = len(os.sched_getaffinity(0)) if processes is None else processes
-        self._pool: ProcessPoolExecutor | None = None
+        self._helpers: list[_Helper] = []
 
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
+        for helper in list(self._helpers):
+            self._dismiss(helper)
 
     def records(self, paths: Sequence[str]) -> Iterator[Record | Problem | None]:
         """`Desk.records` of many paths."""
-        return self._map(self._desk.records, paths, lambda pool, chunk: pool.submit(_records, chunk), _unpacked)
+        return self._map(b"r", paths, self._desk.records, _unpacked)
 
     def write(self, jobs: Sequence[Job]) -> Iterator[list[bytes | Problem]]:
         """`Desk.write` of many jobs."""
-        return self._map(self._desk.write, jobs, lambda pool, chunk: pool.submit(_write, _encode(chunk)), _as_is)
+        return self._map(b"w", jobs, self._desk.write, _decode_entries)
 
     def _map(
         self,
-        here: Callable[[Sequence[Item]], list[Result]],
+        task: bytes,
         items: Sequence[Item],
-        there: Callable[[ProcessPoolExecutor, Sequence[Item]], Future[Packed]],
-        unpack: Callable[[Packed], list[Result]],
+        here: Callable[[Sequence[Item]], list[Result]],
+        unpack: Callable[[bytes], list[Result]],
     ) -> Iterator[Result]:
-        """The results of the items in their order, done `here` or `there` in chunks."""
-        chunks = (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
-        if len(items) < FEW or self._processes < 2:
-            for chunk in chunks:
-                yield from here(chunk)
-            return
-        waiting: deque[tuple[Sequence[Item], Future[Packed] | None]] = deque()
-        for chunk in islice(chunks, _AHEAD):
-            waiting.append((chunk, self._submitted(there, chunk)))
-        while waiting:
-            chunk, future = waiting.popleft()
-            try:
-                results = unpack(future.result()) if future else here(chunk)
-            except BrokenExecutor:
-                results = here(chunk)
-            waiting.extend((following, self._submitted(there, following)) for following in islice(chunks, 1))
-            yield from results
-
-    def _submitted(
-        self, there: Callable[[ProcessPoolExecutor, Sequence[Item]], Future[Packed]], chunk: Sequence[Item]
-    ) -> Future[Packed] | None:
-        """A chunk on its way to another process; None if there is none any more."""
+        """The results of the items in their order, done `here` or by helpers, in chunks."""
+        chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
+        if len(items) >= FEW and self._processes > 1:
+            self._start()
+        done: dict[int, list[Result]] = {}
+        following = 0
         try:
-            return there(self._started(), chunk)
-        except BrokenExecutor:
-            return None
+            for number, chunk in enumerate(chunks):
+                following = self._ask(task, chunks, max(number, following), number + _AHEAD)
+                while number not in done and any(helper.busy == number for helper in self._helpers):
+                    done |= {place: unpack(data) for place, data in self._answers()}
+                    following = self._ask(task, chunks, following, number + _AHEAD)
+                yield from done.pop(number) if number in done else here(chunk)
+        finally:
+            for helper in [helper for helper in self._helpers if helper.busy != _NONE]:
+                self._dismiss(helper)
 
-    def _started(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            # A copy of this process starts at once, but must not be made while other threads hold locks.
-            method = "fork" if threading.active_count() == 1 else "spawn"
-            context = multiprocessing.get_context(method)
-            self._pool = ProcessPoolExecutor(self._processes, context, _start, (self._desk.config,))
-        return self._pool
+    def _ask(self, task: bytes, chunks: Sequence[Sequence[Item]], following: int, end: int) -> int:
+        """Give the next chunks to those who have nothing to do; the number of the first that nobody took."""
+        for helper in list(self._helpers):
+            if helper.busy == _NONE and following < min(end, len(chunks)):
+                try:
+                    helper.connection.send_bytes(task + _encode(chunks[following]))
+                except OSError:
+                    self._dismiss(helper)
+                else:
+                    helper.busy = following
+                    following += 1
+        return following
 
+    def _answers(self) -> Iterator[tuple[int, bytes]]:
+        """What helpers have done, by the number of the chunk, as soon as there is anything."""
+        busy = {helper.connection: helper for helper in self._helpers if helper.busy != _NONE}
+        ready = wait(list(busy))
+        for helper in [helper for connection, helper in busy.items() if connection in ready]:
+            try:
+                data = helper.connection.recv_bytes()
+            except (EOFError, OSError):
+                self._dismiss(helper)
+            else:
+                number, helper.busy = helper.busy, _NONE
+                yield number, data
 
-def _as_is(results: list[Result]) -> list[Result]:
-    return results
+    def _start(self) -> None:
+        # A copy of this process starts at once, but must not be made while other threads hold locks.
+        method = "fork" if threading.active_count() == 1 else "spawn"
+        with suppress(OSError):  # as many as the system allows
+            while len(self._helpers) < self._processes:
+                self._helpers.append(_Helper(method, self._desk.config))
+
+    def _dismiss(self, helper: _Helper) -> None:
+        self._helpers.remove(helper)
+        helper.end()

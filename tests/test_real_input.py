@@ -53,6 +53,7 @@ class Shown:
 
     id: str
     title: str
+    summary: str
     link: str
     published: int
     updated: int
@@ -156,7 +157,7 @@ def stories(files: Iterable[Path], data: Path, own_pages: str = "") -> Iterator[
         id = f"tag:everyday.example,2020:{item['category']}/{path.stem}"
         yield Story(
             path.name,
-            Shown(id, plain_text(item["title"]), link, when, updated),
+            Shown(id, plain_text(item["title"]), plain_text(item["excerpt"]), link, when, updated),
             canonical(original),
             tuple(topics.get(folded(name), "-".join(folded(name).split())) for name in names),
             lies_at or domain(urlsplit(original).hostname or ""),
@@ -198,6 +199,7 @@ def read_atom(data: bytes) -> list[Shown]:
         Shown(
             text(entry, "a:id"),
             text(entry, "a:title"),
+            text(entry, "a:summary"),
             *(link.get("href") for link in entry.iterfind("a:link[@rel='alternate']", SPACES)),
             read_time(text(entry, "a:published")),
             read_time(text(entry, "a:updated")),
@@ -211,6 +213,7 @@ def read_rss(data: bytes) -> list[Shown]:
         Shown(
             text(item, "guid"),
             text(item, "title"),
+            html.unescape(text(item, "description")),
             text(item, "link"),
             int(parsedate_to_datetime(text(item, "pubDate")).timestamp()),
             read_time(text(item, "a:updated")),
@@ -224,6 +227,7 @@ def read_json(data: bytes) -> list[Shown]:
         Shown(
             item["id"],
             item["title"],
+            item["summary"],
             item["url"],
             read_time(item["date_published"]),
             read_time(item["date_modified"]),
@@ -310,10 +314,11 @@ include = ["{self.include}"]
         return self.made[-1]
 
     def documents(self) -> dict[str, bytes]:
+        """What is served: hidden files are not."""
         return {
             path.relative_to(self.output).as_posix(): path.read_bytes()
             for path in sorted(self.output.rglob("*"))
-            if path.is_file()
+            if path.is_file() and not path.name.startswith(".")
         }
 
     def state_files(self) -> dict[str, bytes]:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from feedd.desk import Desk, Job, Record, decode_article, decode_links, decode_problems, tree_of
 from feedd.errors import Problem
 from feedd.testing import NOON, Site
-from feedd.workers import FEW, Workers
+from feedd.workers import FEW, Workers, answer
 
 MANY = FEW + 234
 
@@ -87,7 +88,8 @@ def test_few_items_start_no_process(desk: Desk, paths: list[str], expected: list
 
 def test_processes_end_with_the_workers_though_work_is_left(desk: Desk, paths: list[str]) -> None:
     with Workers(desk, 2) as workers:
-        assert len(list(islice(workers.records(paths), 5))) == 5
+        records = workers.records(paths)
+        assert len(list(islice(records, 5))) == 5
         assert len(multiprocessing.active_children()) == 2
 
 
@@ -138,7 +140,8 @@ import feedd.config
 from feedd.desk import Desk
 from feedd.workers import Workers
 workers = Workers(Desk(feedd.config.load(Path(sys.argv[1]))), 2)
-next(workers.records(sys.argv[2:] * 1000))
+records = workers.records(sys.argv[2:] * 1000)
+next(records)
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -197,14 +200,49 @@ def test_killed_process_costs_no_article(site: Site, tmp_path: Path) -> None:
     assert two.documents() == one.documents()
 
 
-def test_work_that_no_process_takes_is_done_here(desk: Desk, paths: list[str]) -> None:
-    """A pool that broke takes nothing any more, from the first item on."""
+def test_all_processes_killed_cost_nothing(
+    desk: Desk, paths: list[str], jobs: list[Job], expected: list[Record | Problem | None]
+) -> None:
     with Workers(desk, 2) as workers:
-        next(workers.records(paths))
+        records = workers.records(paths)
+        found = [next(records)]
         for child in multiprocessing.active_children():
             os.kill(child.pid or 0, signal.SIGKILL)
             child.join()
-        assert len(list(workers.records(paths))) == len(paths)
+        found += records
+
+        assert found == expected
+        assert list(workers.write(jobs)) == desk.write(jobs)
+
+
+def test_work_that_was_left_is_not_taken_for_other_work(
+    desk: Desk, paths: list[str], jobs: list[Job], expected: list[Record | Problem | None]
+) -> None:
+    with Workers(desk, 2) as workers:
+        for _ in range(3):
+            records = workers.records(paths)
+            next(records)
+            records.close()  # type: ignore[attr-defined]
+        assert list(workers.write(jobs)) == desk.write(jobs)
+        assert list(workers.records(paths)) == expected
+
+
+def test_process_answers_until_nobody_asks_any_more(desk: Desk, jobs: list[Job]) -> None:
+    """What goes on in the other process, in this one."""
+    here, there = multiprocessing.Pipe()
+    encode = msgspec.msgpack.encode
+    here.send_bytes(b"r" + encode(["0001.md", "gone.md"]))
+    here.send_bytes(b"w" + encode(jobs[:1]))
+    reader = threading.Thread(target=answer, args=(there, desk))
+    reader.start()
+
+    records, problems = msgspec.msgpack.decode(here.recv_bytes())
+    entries = msgspec.msgpack.decode(here.recv_bytes())
+    here.close()
+    reader.join()
+
+    assert ([one and one["path"] for one in records], problems) == (["0001.md", None], {})
+    assert entries == desk.write(jobs[:1])
 
 
 # The desk

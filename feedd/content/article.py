@@ -5,6 +5,7 @@ table of what front matter means; whatever is not in it (`secured`, `featuredCon
 taxonomy, other articles, or what time it is. Times are whole seconds since the epoch, UTC.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import tzinfo
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 MAX_RELATED = 20
 """Related links kept of an article; selection shows at most five of them."""
+_MAX_ITEMS = 100  # of any other list: who writes more has made a mistake, which must not cost memory
+
+# No leading zero, which YAML 1.1 takes for octal, and no more digits than a float holds.
+_NUMBER = re.compile(r"[-+]?(?:0|[1-9](?:_?[0-9]){0,14})(?:\.[0-9]{0,20})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +249,9 @@ class _Notes:
     failed: bool = False
 
     def warn(self, kind: str, name: str, what: str, remedy: str) -> None:
-        self.problems.append(Problem(kind, what, remedy, field=name, severity="warning"))
+        """Note a warning, once for each field: a list of a thousand mistakes is one mistake."""
+        if not any(problem.kind == kind and problem.field == name for problem in self.problems):
+            self.problems.append(Problem(kind, what, remedy, field=name, severity="warning"))
 
     def fail(self, kind: str, name: str, what: str, remedy: str) -> None:
         self.problems.append(Problem(kind, what, remedy, field=name))
@@ -343,7 +350,7 @@ def _flag(raw: Any, name: str, notes: _Notes) -> bool:
     """Anything but a plain false hides the article: what this guards must not be published by a slip."""
     if isinstance(raw, Flag):
         return raw.on
-    if raw not in {"0", "false", "no", "off"}:
+    if not isinstance(raw, str) or raw not in {"0", "false", "no", "off"}:
         notes.warn("flag-not-boolean", name, "is not true or false, so the article is not published", "Write `false`.")
         return True
     return False
@@ -363,28 +370,23 @@ def _instant(raw: Any, name: str, notes: _Notes) -> int:
 
 
 def _number(raw: Any, name: str, notes: _Notes) -> int:
-    try:
-        value = (
-            int(float(raw)) if isinstance(raw, str) and len(raw) < 20 and not raw.strip("+-").isdigit() else int(raw)
-        )
-    except (ValueError, TypeError, OverflowError):
-        value = 1 << 63
-    if not -(1 << 53) < value < 1 << 53:
+    if not isinstance(raw, str) or not _NUMBER.fullmatch(raw):
         raise _Wrong("bad-number", "is not a number", "Write a whole number.")
-    return value
+    return int(float(raw)) if "." in raw else int(raw)
 
 
 def _url(raw: Any, name: str, notes: _Notes) -> str:
     url = web_url(raw)
     if not url:
-        raise _Wrong("bad-url", f"{_shortened(str(raw))!r} is not an absolute http(s) address", "Write https://…")
+        shown = repr(_shortened(raw)) if isinstance(raw, str) else "this"
+        raise _Wrong("bad-url", f"{shown} is not an absolute http(s) address", "Write https://…")
     return url
 
 
 def _topics(raw: Any, name: str, notes: _Notes) -> tuple[str, ...]:
     items = raw if isinstance(raw, list) else [raw]
     names: dict[str, str] = {}
-    for item in items:
+    for item in items[:_MAX_ITEMS]:
         if isinstance(item, str | int | float):
             label = _plain(item, name, notes)
             names.setdefault(text.key(label), label)
@@ -411,7 +413,7 @@ def _domain(raw: Any, name: str, notes: _Notes) -> str:
     """A domain in lower case without `www.`; an address is cut down to its host."""
     if raw is None or raw == "":
         return ""
-    value = str(raw).strip().lower()
+    value = raw.strip().lower() if isinstance(raw, str) else ""
     url = web_url(value if "://" in value else f"https://{value}/")
     if not url or "." not in host(url):
         notes.warn("bad-domain", name, f"{_shortened(value)!r} is no domain", "Write one such as news.example.")
@@ -421,7 +423,7 @@ def _domain(raw: Any, name: str, notes: _Notes) -> str:
 
 def _pictures(raw: Any, name: str, notes: _Notes) -> tuple[Picture, ...]:
     items = raw if isinstance(raw, list) else []
-    return tuple(picture for item in items if (picture := _picture(_mapping(item), name, notes)))
+    return tuple(picture for item in items[:_MAX_ITEMS] if (picture := _picture(_mapping(item), name, notes)))
 
 
 def _image(raw: Any, name: str, notes: _Notes) -> Picture | None:
@@ -444,7 +446,7 @@ def _picture(item: Mapping, name: str, notes: _Notes) -> Picture | None:
 
 def pixels(raw: Any) -> int:
     """A width or height; 0 for what is none."""
-    digits = str(raw)
+    digits = str(raw) if isinstance(raw, str | int) else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 0
 
 

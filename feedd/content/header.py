@@ -9,7 +9,8 @@ a missing closing fence, a list or an empty header with no metadata and no error
 """
 
 import re
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import frontmatter
@@ -37,26 +38,30 @@ _TOP_KEY = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The front matter of one file and what follows it. `text` is the YAML between the fences; `doubled` are top-level
-    keys that occur more than once there.
+    """The front matter of one file and what follows it. `text` is the YAML between the fences, `above` counts the lines
+    of the file before the first of it; `doubled` are top-level keys that occur more than once there.
     """
 
     mapping: Mapping
     body: str
     text: str
+    above: int = 1
     doubled: tuple[str, ...] = ()
 
     def line(self, field: str) -> int | None:
         """The line of the file, counted from 1, where that top-level key stands (the last one, which YAML takes)."""
-        return key_lines(self.text).get(field, [None])[-1]
+        line = key_lines(self.text).get(field)
+        return line and line + self.above
 
 
-def key_lines(text: str) -> dict[str, list[int]]:
-    """Each top-level key of a header with the lines of the file where it stands; the opening fence is line 1."""
-    lines: dict[str, list[int]] = {}
+def key_lines(text: str) -> dict[str, int]:
+    """Each top-level key of a header with the last of its lines that holds it, counted from 1."""
+    lines: dict[str, int] = {}
+    line, end = 1, 0
     for match in _TOP_KEY.finditer(text):
-        name = next(group for group in match.groups() if group is not None)
-        lines.setdefault(name, []).append(text.count("\n", 0, match.start()) + 2)
+        line += text.count("\n", end, match.start())
+        end = match.start()
+        lines[next(group for group in match.groups() if group is not None)] = line
     return lines
 
 
@@ -66,24 +71,28 @@ def read(data: bytes) -> Header | None:
     Raises BrokenArticle, with the line in the file and the remedy, where the text is not UTF-8, the closing fence is
     missing, or what stands between the fences is too large, no YAML, or no mapping.
     """
+    if data.startswith(b"---"):
+        return _read(data, 1)
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        _broken("not-utf8", "is UTF-16 text", "Save it as UTF-8.")
+    rest = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return _read(rest, 1 + data[: len(data) - len(rest)].count(b"\n"))
+
+
+def _read(data: bytes, above: int) -> Header | None:
+    """The same for text that opens with the fence; `above` are the lines of the file up to the fence."""
     if not data.startswith(b"---"):
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            _broken("not-utf8", "is UTF-16 text", "Save it as UTF-8.")
-        data = data.removeprefix(b"\xef\xbb\xbf").lstrip()
-        if not data.startswith(b"---"):
-            return None
-    text = _decoded(data)
-    if not _FENCE.match(text):
         return None
-    handler = _Handler()
-    mapping, body = frontmatter.parse(text, handler=handler)
-    doubled = () if handler.simple else _doubled(handler.header, mapping)
-    return Header(mapping, body, handler.header, doubled)
-
-
-def _doubled(text: str, mapping: Mapping) -> tuple[str, ...]:
-    """The keys that occur more than once; lines within a value that only look like keys are not in the mapping."""
-    return tuple(key for key, lines in key_lines(text).items() if len(lines) > 1 and key in mapping)
+    try:
+        text = _decoded(data)
+        if not _FENCE.match(text):
+            return None
+        handler = _Handler()
+        mapping, body = frontmatter.parse(text, handler=handler)
+    except BrokenArticle as error:
+        line = error.problem.line
+        raise BrokenArticle(replace(error.problem, line=line and line + above - 1)) from error
+    return Header(mapping, body, handler.header, above, handler.doubled)
 
 
 def _decoded(data: bytes) -> str:
@@ -99,7 +108,7 @@ class _Handler(YAMLHandler):
     """python-frontmatter's YAML handler, which refuses instead of giving nothing."""
 
     header = ""
-    simple = False
+    doubled: tuple[str, ...] = ()
 
     def split(self, text: str) -> tuple[str, str]:
         opening = text.find("\n") + 1 or len(text)
@@ -112,10 +121,9 @@ class _Handler(YAMLHandler):
     def load(self, fm: str, **kwargs: object) -> Mapping:
         quick = simple_yaml.load(fm) if len(fm) <= MAX_HEADER else None
         if quick is not None:
-            self.simple = True
             return quick
         _bound(fm)
-        mapping = load(fm)
+        mapping, self.doubled = load_twice_named(fm)
         if not isinstance(mapping, dict):
             found = "is empty" if mapping is None else f"is a {_shape(mapping)}"
             _broken("not-a-mapping", f"front matter {found}", "Write it as lines of `key: value`.", 2)
@@ -131,14 +139,23 @@ def _bound(text: str) -> None:
         _broken("header-too-large", f"front matter is longer than {MAX_HEADER} characters", "Move text to the body.", 2)
     if text.count("[") + text.count("{") > _MAX_BRACKETS or text.count("-") + text.count("?") > _MAX_DASHES:
         _broken("header-too-deep", "front matter holds too many lists and mappings", "Make it smaller.", 2)
-    if "<<" in text and text.count("*") > _MAX_MERGED_ALIASES:
+    if ("<<" in text or "merge" in text) and text.count("*") > _MAX_MERGED_ALIASES:
         _broken("header-too-deep", "front matter merges too many aliases", "Write the values out.", 2)
 
 
 def load(text: str) -> object:
     """The YAML of a header by PyYAML. Raises BrokenArticle with the line in the file (the fence is line 1)."""
+    return load_twice_named(text)[0]
+
+
+def load_twice_named(text: str) -> tuple[object, tuple[str, ...]]:
+    """The same, and the top-level keys that occur more than once, of which YAML takes the last in silence."""
     try:
-        return yaml.load(text, Loader=_Loader)  # type: ignore[no-untyped-call] # noqa: S506 - _Loader is a SafeLoader
+        loader = _Loader(text)
+        try:
+            return loader.get_single_data(), loader.doubled
+        finally:
+            loader.dispose()
     except yaml.MarkedYAMLError as error:
         # What the parser misses are words of its own; other errors quote the text, which may be secret.
         missed = isinstance(error, yaml.parser.ParserError | yaml.scanner.ScannerError)
@@ -150,7 +167,15 @@ def load(text: str) -> object:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """PyYAML's safe loader, but scalars stay as the author wrote them."""
+    """PyYAML's safe loader, but scalars stay as the author wrote them, and doubled keys are noted."""
+
+    doubled: tuple[str, ...] = ()
+
+    def construct_document(self, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            names = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            self.doubled = tuple(name for name, times in names.items() if times > 1)
+        return super().construct_document(node)
 
 
 _MERGE, _NULL, _BOOL = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:null", "tag:yaml.org,2002:bool"

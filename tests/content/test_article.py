@@ -337,6 +337,14 @@ def test_deleted_and_removed_retract(name: str, value: str) -> None:
     assert found.removed
 
 
+@pytest.mark.parametrize("value", ["[x]", "{a: b}", "soon", "2"])
+def test_deleted_that_is_no_boolean_retracts_to_be_safe(value: str) -> None:
+    found = written(f"deleted: {value}").article
+
+    assert found is not None
+    assert found.removed
+
+
 @pytest.mark.parametrize(
     "lines", ["deleted: true\nremoved: false", "deleted: false\nremoved: true", "removed: true\ndeleted:", "deleted: 1"]
 )
@@ -973,7 +981,7 @@ def test_a_flood_in_a_field_costs_little_and_is_reported_in_few_words(lines: str
     found = written(lead + lines)
 
     assert time.process_time() - began < 1
-    assert found.state == "article"
+    assert found.state in {"article", "broken"}
     assert len(found.problems) <= 100
     assert all(len(str(problem)) < 500 for problem in found.problems)
 

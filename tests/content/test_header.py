@@ -463,7 +463,11 @@ def test_any_bytes_give_a_header_or_none_or_a_broken_article(data: bytes) -> Non
     assert says_withdrawn(data) in {True, False}
 
 
-@given(st.text(st.characters(exclude_characters="\r"), max_size=60), st.sampled_from(["\n", "\r\n"]), st.booleans())
+@given(
+    st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), max_size=60),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
 @settings(max_examples=60, deadline=None)
 def test_line_ends_and_byte_order_mark_make_no_difference(body: str, end: str, mark: bool) -> None:
     text = f"---\ntitle: A\nexcerpt: |\n  One.\n  Two.\n---\n{body}"

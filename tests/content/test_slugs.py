@@ -121,6 +121,7 @@ def test_any_name_gives_a_safe_file_name(name: str) -> None:
 
 @given(NAME, NAME)
 @example("k", "\u212a")  # the Kelvin sign
+@example("\ud800", "\ud801")
 @settings(max_examples=200, deadline=None)
 def test_slugs_differ_exactly_where_keys_do(one: str, other: str) -> None:
     assert (key(one) == key(other)) is (slug(one) == slug(other))

@@ -255,7 +255,6 @@ def test_problems_name_a_remedy() -> None:
         pytest.param(Provider("THE  grocer"), id="name"),
         pytest.param(Provider("Grocer Magazine"), id="other name"),
         pytest.param(Provider("Whatever", "grocer.test"), id="other domain"),
-        pytest.param(Provider("The Grocer", "unknown.example"), id="name with a domain that nobody listed"),
     ],
 )
 def test_an_organization_is_found_by_every_name(provider: Provider) -> None:
@@ -270,6 +269,12 @@ def test_an_organization_is_found_by_every_name(provider: Provider) -> None:
         "https://site.example/large.jpg",
         ("Grocer Magazine", "grocer.test"),
     )
+
+
+def test_a_name_does_not_stand_for_another_domain() -> None:
+    found = organizations(GROCER).organization(Provider("The Grocer", "other.example"), "https://grocer.example/")
+
+    assert (found.key, found.known) == ("other.example", False)
 
 
 @pytest.mark.parametrize("provider", [Provider(), Provider("A name that nobody listed")])

@@ -36,6 +36,7 @@ def carries(text: str) -> bool:
     ("written", "shown"),
     [
         pytest.param("A story", "A story", id="as it is"),
+        pytest.param("A  story", "A story", id="two spaces"),
         pytest.param("Cafés & bars", "Cafés & bars", id="bare ampersand"),
         pytest.param("We&#8217;re &amp; you", "We’re & you", id="entities"),
         pytest.param("R&amp;amp;D", "R&amp;D", id="entities once only"),
