@@ -193,7 +193,7 @@ def _misspelt(head: "Header", notes: "_Notes") -> bool:
     decisive = False
     for name in head.mapping:
         meant = _meant(name) if isinstance(name, str) else ""
-        if meant and meant not in head.mapping:
+        if meant and (meant not in head.mapping or meant.lower() == name.lower()):
             hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
             withheld = ", so the article is not published" if hides else ""
             notes.warn("unknown-key", name, f"is not known{withheld}", f"Did you mean `{meant}`?")
@@ -209,7 +209,7 @@ def _meant(name: str) -> str:
     from difflib import get_close_matches
 
     same = next((known for known in _KNOWN if known.lower() == name.lower()), "")
-    return same or next(iter(get_close_matches(name, _KNOWN, 1, 0.88)), "")
+    return same or next(iter(get_close_matches(name, _KNOWN, 1, 0.9)), "")
 
 
 def _placed(problem: Problem, path: str, head: "Header") -> Problem:

@@ -366,7 +366,7 @@ def _yaml_mapping(data: bytes) -> dict[str, Any]:
 
 
 def _text(value: object) -> str:
-    return plain(str(value)) if isinstance(value, str) else ""
+    return plain(value) if isinstance(value, str) else ""
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -314,8 +314,11 @@ def test_deep_nesting_below_the_bounds_is_read(front: str) -> None:
         assert "x" in read(f"---\n{front}\n---\n").mapping
 
 
-def test_a_header_of_a_thousand_lists_is_too_deep() -> None:
-    problem = problem_of(b"---\nx: " + b"[" * 1_001 + b"]" * 1_001 + b"\n---\n")
+@pytest.mark.parametrize(
+    "front", ["x: " + "[" * 1_001, "x: " + "{a: " * 1_001, "x:\n  " + "- " * 10_001, "? " * 10_001]
+)
+def test_a_header_beyond_the_bounds_is_too_deep(front: str) -> None:
+    problem = problem_of(f"---\n{front}\n---\n".encode())
 
     assert (problem.kind, problem.line) == ("header-too-deep", 2)
 

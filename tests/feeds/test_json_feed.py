@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedd import __version__
 from feedd.errors import RenderError
 from feedd.feeds.entry import Author, Category, Entry, Feed, Image, Related
 from feedd.feeds.json_feed import json_document, json_item
@@ -144,6 +145,7 @@ def test_document_says_what_the_feed_is() -> None:
         "icon": "https://everyday.example/logo.png",
         "favicon": "https://everyday.example/icon.png",
         "language": "en",
+        "_feedd": {"generator": f"feedd {__version__}"},
         "items": [],
     }
 
@@ -154,6 +156,7 @@ def test_what_a_feed_has_not_is_left_out() -> None:
         "title",
         "home_page_url",
         "feed_url",
+        "_feedd",
         "items",
     }
 

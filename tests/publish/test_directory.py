@@ -210,20 +210,34 @@ def test_touched_or_changed_file_does_not_lie_as_it_was_left(directory: Director
     assert not directory.lies("all.atom", placed.size, placed.mtime)
 
 
-def test_documents_that_say_that_they_belong_here_are_found(directory: Directory) -> None:
-    base = "https://news.example/feeds/"
-    for path in ("all.atom", "topics/ai.json", "mine.rss", "copy.atom", ".hidden.atom", "late.atom", "page.html"):
-        own = {"mine.rss": "https://else.example/mine.rss", "copy.atom": f"{base}all.atom"}.get(path, f"{base}{path}")
-        padding = " " * 100_000 if path == "late.atom" else ""
-        directory.put(document(f"{padding}<link href='{own}'/>".encode(), path))
+ATOM_MARK = b'<feed><id>tag:x</id><generator version="0.1.0">feedd</generator>'
+JSON_MARK = b'{"version":"1.1","_feedd":{"generator":"feedd 0.1.0"},"items":[]}'
+
+
+def test_documents_that_feedd_wrote_and_that_are_not_known_are_found(directory: Directory) -> None:
+    directory.put(document(ATOM_MARK, "all.atom"))
+    directory.put(document(b"<rss><generator>feedd</generator>", "providers/x.example.rss"))
+    directory.put(document(JSON_MARK, "topics/ai.json"))
+    directory.put(document(ATOM_MARK, "topics/known.atom"))
+
+    assert directory.find({"topics/known.atom"}) == ["all.atom", "topics/ai.json", "providers/x.example.rss"]
+
+
+def test_documents_of_others_are_not_found(directory: Directory) -> None:
+    directory.put(document(b"<generator>feedder</generator>", "other.rss"))
+    directory.put(document(b"<link href='https://news.example/feeds/podcast.rss'/>", "podcast.rss"))
+    directory.put(document(b" " * 100_000 + ATOM_MARK, "late.atom"))
+    directory.put(document(ATOM_MARK, ".hidden.atom"))
+    directory.put(document(ATOM_MARK, "page.html"))
+    directory.put(document(ATOM_MARK, "beta/all.atom"))
     (directory.root / "folder.atom").mkdir()
     (directory.root / "loop.atom").symlink_to("loop.atom")
 
-    assert directory.find(base) == ["all.atom", "topics/ai.json"]
+    assert directory.find(()) == []
 
 
 def test_nothing_is_found_where_no_directory_is(tmp_path: Path) -> None:
-    assert Directory(tmp_path / "none").find("https://news.example/") == []
+    assert Directory(tmp_path / "none").find(()) == []
 
 
 # Sweeping

@@ -1,0 +1,214 @@
+"""What is withdrawn or not yet to be seen is in no document, whatever else went wrong at the same time."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from feedd.errors import PublishError
+from feedd.feeds.entry import Document
+from feedd.publish.directory import Directory, Placed
+from feedd.publish.lock import sole_writer
+from feedd.testing import Site, article
+
+SECRET = "The secret story"
+
+
+def leaks(site: Site, words: str = SECRET) -> list[str]:
+    """The documents that hold the words."""
+    return [path for path, data in site.documents().items() if words.encode() in data]
+
+
+class _Death(BaseException):
+    """The end of a process, as by `kill -9`: nothing after it is done."""
+
+
+class DyingDirectory(Directory):
+    """An output directory that takes some documents, and then the process dies."""
+
+    def __init__(self, root: Path, after: int) -> None:
+        super().__init__(root)
+        self.left = after
+
+    def put(self, document: Document) -> Placed:
+        if self.left == 0:
+            raise _Death
+        self.left -= 1
+        return super().put(document)
+
+
+@pytest.mark.parametrize("after", [3, 6, 8])
+def test_documents_of_a_run_that_died_do_not_keep_what_was_withdrawn_since(tmp_path: Path, after: int) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    site.build()
+    site.story("new.md", SECRET, topics=["Fresh"], provider={"name": "New", "domain": "new.example"})
+    pipeline = site.pipeline(DyingDirectory(site.feeds, after))
+    with pytest.raises(_Death):
+        pipeline.run(site.now)
+    pipeline.close()
+    site.story("new.md", SECRET, topics=["Fresh"], published=False)
+    site.build()
+    assert leaks(site) == []
+
+
+def test_documents_of_a_lost_state_do_not_keep_what_was_withdrawn_since(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    site.story("new.md", SECRET, topics=["Fresh"])
+    site.build()
+    shutil.rmtree(site.state)
+    site.story("new.md", SECRET, topics=["Fresh"], published=False)
+    site.configure('[output]\nformats = ["atom"]\n')
+    site.build()
+    assert leaks(site) == []
+
+
+def test_a_lost_state_and_missing_content_leave_the_feeds_as_they_are(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    site.build()
+    before = site.documents()
+    shutil.rmtree(site.state)
+    for away in (lambda: (site.content / "a.md").unlink(), site.content.rmdir):
+        away()
+        report = site.build()
+        assert site.documents() == before
+        assert "guard" in {problem.kind for problem in report.problems}
+    site.story("a.md")
+    assert site.build().problems == ()
+    assert site.documents() == before
+
+
+HIDDEN = {"webUrl": "https://own.example/hidden", "originalUrl": "https://else.example/x", "published": False}
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        ("https://own.example/hidden", HIDDEN),
+        ("https://else.example/x?utm_source=feed", HIDDEN),
+        ("https://else.example/amp", {**HIDDEN, "ampUrl": "https://else.example/amp"}),
+        ("https://news.example/own/hidden/", {"webUrl": None, "originalUrl": "https://else.example/y", "published": False}),
+        ("https://else.example/x", {**HIDDEN, "published": True, "publishedDateTime": "2099-01-01T00:00:00Z"}),
+    ],
+    ids=["web-url", "original", "amp", "own-page", "embargo"],
+)
+def test_no_related_link_leads_to_an_article_that_is_not_public(tmp_path: Path, url: str, hidden: dict[str, object]) -> None:
+    site = Site(tmp_path, '[content]\nown_pages = "https://news.example/own/{slug}/"\n')
+    site.story("open.md", related=[{"title": SECRET, "webUrl": url}])
+    site.build()
+    assert leaks(site) != []
+    site.story("hidden.md", "Hidden", **hidden)
+    site.build()
+    assert leaks(site) == []
+    (site.content / "hidden.md").unlink()
+    site.build()
+    assert leaks(site) != []
+
+
+def test_moved_and_unpublished_at_once_is_held_back_as_a_whole(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    for number in range(30):
+        site.story(f"news/{number}.md")
+    site.build()
+    before = site.documents()
+    for number in range(30):
+        (site.content / f"news/{number}.md").unlink()
+        site.story(f"archive/{number}.md", published=False)
+    report = site.build()
+    assert report.withheld == 30
+    assert site.documents() == before
+    site.build(approved=True)
+    assert b"<entry>" not in site.documents()["all.atom"]
+
+
+def test_an_emptied_file_keeps_its_article_and_is_reported_until_mended(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", SECRET)
+    site.build()
+    site.write("a.md", b"")
+    for _ in range(2):
+        site.build()
+        pipeline = site.pipeline()
+        assert [problem.kind for problem in pipeline.problems()] == ["empty-file"]
+        pipeline.close()
+    assert leaks(site) != []
+
+
+SAYINGS = [
+    "published: true\npublished: true",
+    "published: yes please",
+    "published: true\ndeleted: yes please",
+    "published: true\ndeleted: [true]",
+    "published: true\ndeleted: true\ndeleted: false",
+    "published: true\nDeleted: true",
+    "published: true\nPublished: false",
+    "published: true\nexpirydate: 2024-01-01",
+    "published: true\npublishedDateTime: 2099-01-01T00:00:00Z\npublishedDateTime: 2024-05-01T00:00:00Z",
+]
+
+
+@pytest.mark.parametrize("lines", SAYINGS)
+def test_in_doubt_an_article_is_not_published(tmp_path: Path, lines: str) -> None:
+    site = Site(tmp_path)
+    site.write("a.md", article(SECRET, published=None).replace("---\n", f"---\n{lines}\n", 1))
+    site.build()
+    assert leaks(site) == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\n\n\n\n\n---\ntitle: [\npublished: false\n---\n",
+        b"\xef\xbb\xbf\n\n---\ntitle: [\npublished: false\n---\n",
+        "---\ntitle: x\npublished: false\n---\n".encode("utf-16"),
+        b"---\ntitle: x\n---\npublished: false\n---\ntitle: [",
+        b"---\ntitle: [\n---\npublished: false\n",
+    ],
+    ids=["blank-lines", "bom-and-blank-lines", "utf-16", "second-fence", "after-a-fence"],
+)
+def test_a_broken_file_that_says_not_to_be_published_is_withdrawn(tmp_path: Path, data: bytes) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", SECRET)
+    site.build()
+    site.write("a.md", data)
+    site.build()
+    assert leaks(site) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["secured: !!int {}", "secured: !!float {}", "secured: !{} x", "secured: *{}", 'secured: "{}', "secured: [{}"]
+)
+def test_no_message_quotes_what_is_secured(tmp_path: Path, line: str) -> None:
+    site = Site(tmp_path)
+    token = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo"
+    site.write("a.md", article(SECRET).replace("---\n", f"---\n{line.format(token)}\n", 1))
+    site.build()
+    pipeline = site.pipeline()
+    messages = " ".join(map(str, pipeline.problems()))
+    pipeline.close()
+    assert token.lower() not in messages.lower()
+
+
+def test_a_feed_of_somebody_else_in_the_output_directory_is_left_alone(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.feeds.mkdir()
+    podcast = site.feeds / "podcast.rss"
+    podcast.write_text('<rss><channel><atom:link rel="self" href="https://news.example/feeds/podcast.rss"/></channel></rss>')
+    before = podcast.read_bytes()
+    site.story("a.md")
+    site.build()
+    site.build()
+    assert podcast.read_bytes() == before
+
+
+def test_two_cannot_write_into_one_directory_at_once(tmp_path: Path) -> None:
+    with sole_writer(tmp_path / "feeds"):
+        with pytest.raises(PublishError, match=f"process {os.getpid()},"), sole_writer(tmp_path / "feeds"):
+            raise AssertionError("a second writer was let in")
+        with sole_writer(tmp_path / "other"):
+            pass
+    with sole_writer(tmp_path / "feeds"):
+        pass
