@@ -13,7 +13,7 @@ from pathlib import Path
 from feedd.content import header
 from feedd.content.article import Article
 from feedd.content.text import key
-from feedd.desk import Desk, Record, decode_article, decode_problems
+from feedd.desk import Desk, Record, decode_article, decode_problems, duplicate_id
 from feedd.errors import BrokenArticle, Problem, SourceError
 from feedd.workers import Workers
 
@@ -49,9 +49,7 @@ def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Probl
         return
     keeper = keepers.setdefault(record.id, record.path)
     if keeper != record.path:
-        what = f"has the id {record.id} of {keeper}, which keeps it; this one is in no feed"
-        remedy = "Rename one of the two files, or give it a `guid`."
-        yield Problem("duplicate-id", what, remedy, record.path, _line(desk, record.path, "guid"), "guid")
+        yield duplicate_id(record.path, record.id, keeper, _line(desk, record.path, "guid"))
     yield from unknown_topics(desk, decode_article(record.article))
 
 

@@ -25,6 +25,7 @@ from feedd.feeds.entry import Entry
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.plan import Plan
 from feedd.feeds.project import address, distinct_related, project
+from feedd.feeds.select import seen
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+")
 _SPECIFIC = "!$&'()*+,;=:@/~"  # what may stand in a tag beside letters, digits and -._ (RFC 4151, section 2.1)
@@ -69,7 +70,7 @@ class Record:
 
     def shown(self, now: int) -> bool:
         """Whether subscribers would see it at that moment."""
-        return self.public and self.since is not None and self.since <= now and (self.until is None or now < self.until)
+        return self.public and self.since is not None and seen(self.since, self.until, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,12 @@ class Desk:
     def _write(self, job: Job) -> list[bytes | Problem]:
         entry = self.entry(decode_article(job.article), job.id, job.updated, job.related)
         return [_entry_bytes(form, entry) for form in self.formats]
+
+
+def duplicate_id(path: str, id: str, keeper: str, line: int | None = None) -> Problem:
+    """The problem of a file whose id another file keeps."""
+    what = f"has the id {id} of {keeper}, which keeps it; this one is in no feed"
+    return Problem("duplicate-id", what, "Rename one of the two files, or give it a `guid`.", path, line, "guid")
 
 
 def _entry_bytes(form: Format, entry: Entry) -> bytes | Problem:

@@ -522,9 +522,7 @@ class Pipeline:
 
     def _due(self, now: int) -> int | None:
         """The next moment at which time alone changes something."""
-        if self._catalogue is None:
-            return self._number("due", 0) or None
-        moments = (self._catalogue.next_moment(now), self.ledger.next_due())
+        moments = (self.catalogue.next_moment(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
 
 

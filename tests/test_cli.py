@@ -325,8 +325,12 @@ def _put_a_file_above_the_output(site: Site) -> None:
             _break_an_article, 1, "error: broken.md:1: front matter has no closing fence", id="broken article"
         ),
         pytest.param(_take_away_the_content, 1, "content.path: cannot be listed", id="no content directory"),
-        pytest.param(_put_a_file_in_place_of_the_output, 1, "output.path: cannot be used: File exists", id="output is a file"),
-        pytest.param(_put_a_file_above_the_output, 1, "output.path: cannot be used: Not a directory", id="output is below a file"),
+        pytest.param(
+            _put_a_file_in_place_of_the_output, 1, "output.path: cannot be used: File exists", id="output is a file"
+        ),
+        pytest.param(
+            _put_a_file_above_the_output, 1, "output.path: cannot be used: Not a directory", id="output is below a file"
+        ),
         pytest.param(_put_a_file_in_place_of_the_state, 1, "state.path", id="state is a file"),
         pytest.param(_put_a_folder_in_its_place, 2, "is a directory", id="configuration is a directory"),
         pytest.param(_take_away_the_configuration, 78, "does not exist", id="no configuration"),

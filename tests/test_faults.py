@@ -1,10 +1,13 @@
 """Faults: one bad thing costs no more than itself, is reported, and heals when its cause goes."""
 
+import errno
 import json
+import os
 import resource
 import shutil
 import signal
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,12 +16,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from feedd.errors import Problem, RenderError
+from feedd.errors import Problem, RenderError, StateError
 from feedd.feeds.entry import Document, Entry, Feed
 from feedd.feeds.formats import FORMATS, Format
 from feedd.pipeline import Pipeline, Report
 from feedd.publish.directory import Directory, Placed
-from feedd.state.database import FILE
+from feedd.state.database import FILE, Database, open_database
 from feedd.testing import FailingDirectory, Site, bound_by_permissions, no_sync
 
 HOUR = 3600
@@ -399,6 +402,25 @@ def test_state_that_may_not_grow_keeps_nobody_from_publishing(site: Site) -> Non
     assert len(site.titles()) == 50
 
 
+class Hopeless(Database):
+    """A state that fails in memory too."""
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        raise StateError(Problem("state-unusable", "out of memory"))
+        yield
+
+    def rescued(self, error: StateError, blank: bool = False) -> Database:
+        return self
+
+
+def test_run_that_can_keep_its_state_nowhere_says_so(site: Site) -> None:
+    database = Hopeless(open_database(None).connection)
+    pipeline = Pipeline(site.config, database, Directory(site.feeds))
+    with closing(pipeline), pytest.raises(StateError, match="out of memory"):
+        pipeline.run(site.now)
+
+
 # A process that dies
 
 
@@ -566,6 +588,17 @@ def test_file_in_the_place_of_a_folder_costs_its_documents(site: Site) -> None:
     assert kinds(report) == ["not-written"] * 6
     assert (site.feeds / "topics").read_text() == "mine"
     assert site.titles("providers/source.example") == ["One", "Two"]
+
+
+def test_folder_that_cannot_be_synced_is_reported(site: Site) -> None:
+    def sync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EIO, "Input/output error")
+
+    [problem] = site.build(directory=Directory(site.feeds, sync)).problems
+
+    assert (problem.kind, problem.what) == ("not-synced", "cannot be made durable: Input/output error")
+    assert site.titles() == ["One", "Two"]
 
 
 def test_left_over_temporary_files_are_swept(site: Site) -> None:

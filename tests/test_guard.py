@@ -210,6 +210,20 @@ def test_moved_file_is_followed_while_the_guard_holds_others(site: Site) -> None
     assert numbers(site) == [*range(19), 190]
 
 
+def test_held_articles_stay_though_files_with_their_ids_come_that_show_nothing(site: Site) -> None:
+    """A folder that was moved and unpublished in one go is an accident too."""
+    for number in range(10):
+        (site.content / name(number)).unlink()
+        site.story(f"above/{number}.md", str(number), published=False)
+
+    for _ in range(2):
+        assert site.build().withheld == 10
+        assert numbers(site) == list(range(20))
+
+    site.build(approved=True)
+    assert numbers(site) == list(range(10, 20))
+
+
 def test_expiry_is_no_accident(tmp_path: Path) -> None:
     site = Site(tmp_path, SETTINGS + GUARD)
     for number in range(20):

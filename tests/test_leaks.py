@@ -90,12 +90,17 @@ HIDDEN = {"webUrl": "https://own.example/hidden", "originalUrl": "https://else.e
         ("https://own.example/hidden", HIDDEN),
         ("https://else.example/x?utm_source=feed", HIDDEN),
         ("https://else.example/amp", {**HIDDEN, "ampUrl": "https://else.example/amp"}),
-        ("https://news.example/own/hidden/", {"webUrl": None, "originalUrl": "https://else.example/y", "published": False}),
+        (
+            "https://news.example/own/hidden/",
+            {"webUrl": None, "originalUrl": "https://else.example/y", "published": False},
+        ),
         ("https://else.example/x", {**HIDDEN, "published": True, "publishedDateTime": "2099-01-01T00:00:00Z"}),
     ],
     ids=["web-url", "original", "amp", "own-page", "embargo"],
 )
-def test_no_related_link_leads_to_an_article_that_is_not_public(tmp_path: Path, url: str, hidden: dict[str, object]) -> None:
+def test_no_related_link_leads_to_an_article_that_is_not_public(
+    tmp_path: Path, url: str, hidden: dict[str, object]
+) -> None:
     site = Site(tmp_path, '[content]\nown_pages = "https://news.example/own/{slug}/"\n')
     site.story("open.md", related=[{"title": SECRET, "webUrl": url}])
     site.build()
@@ -179,7 +184,8 @@ def test_a_broken_file_that_says_not_to_be_published_is_withdrawn(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "line", ["secured: !!int {}", "secured: !!float {}", "secured: !{} x", "secured: *{}", 'secured: "{}', "secured: [{}"]
+    "line",
+    ["secured: !!int {}", "secured: !!float {}", "secured: !{} x", "secured: *{}", 'secured: "{}', "secured: [{}"],
 )
 def test_no_message_quotes_what_is_secured(tmp_path: Path, line: str) -> None:
     site = Site(tmp_path)
@@ -196,7 +202,9 @@ def test_a_feed_of_somebody_else_in_the_output_directory_is_left_alone(tmp_path:
     site = Site(tmp_path)
     site.feeds.mkdir()
     podcast = site.feeds / "podcast.rss"
-    podcast.write_text('<rss><channel><atom:link rel="self" href="https://news.example/feeds/podcast.rss"/></channel></rss>')
+    podcast.write_text(
+        '<rss><channel><atom:link rel="self" href="https://news.example/feeds/podcast.rss"/></channel></rss>'
+    )
     before = podcast.read_bytes()
     site.story("a.md")
     site.build()

@@ -382,6 +382,30 @@ def test_settings_reach_an_article_that_is_broken_now(tmp_path: Path) -> None:
     assert site.titles("topics/clever") == ["Kept"]
 
 
+def test_article_that_is_withdrawn_together_with_a_change_of_settings_is_retracted(site: Site) -> None:
+    site.build()
+    (site.content / "news/two.md").unlink()
+    site.configure('[output]\ndescription = "Other"\n')
+    pipeline = site.pipeline()
+    pipeline.run(site.now)
+
+    assert pipeline.ledger.retracted() == [("tag:news.example,2020:articles/two", NOON)]
+    pipeline.close()
+    assert site.titles() == ["One", "Three"]
+
+
+def test_format_that_is_configured_no_more_leaves_empty_documents(site: Site) -> None:
+    """Who still reads them must not be shown for ever what may have been withdrawn since."""
+    site.build()
+    site.configure('[output]\nformats = ["atom", "json"]\n')
+    site.build()
+
+    assert [path for path, data in site.documents().items() if path.endswith(".rss") and b"<item>" in data] == []
+    assert feedparser.parse(site.feeds / "all.rss").feed.title == "Example News"
+    assert len(feedparser.parse(site.feeds / "all.atom").entries) == 3
+    assert site.build().written == ()
+
+
 def test_feed_that_is_configured_no_more_stays_and_is_empty(tmp_path: Path) -> None:
     site = Site(tmp_path, '[[feed]]\nname = "picks"\ntitle = "Picks"\n')
     site.story("one.md", "One")
@@ -786,6 +810,32 @@ def test_first_run_of_a_process_scans_everything_whatever_is_hinted(site: Site) 
     pipeline.run(site.now, hints=["news/one.md"])
     pipeline.close()
 
+    assert site.titles() == ["One", "Two", "Three"]
+
+
+def test_file_that_vanishes_while_others_are_read_counts_as_removed(site: Site) -> None:
+    """Whether it is known already or new: it was there when the directory was listed."""
+    site.build()
+    late = [site.content / "z-known.md", site.content / "z-new.md"]
+    site.story("z-known.md", "Known")
+    site.build()
+    for number in range(150):
+        site.story(f"many/{number}.md", published=False)
+    site.story("z-known.md", "Known, edited")
+    site.story("z-new.md", "New")
+
+    def vanish(what: str, done: int, total: int) -> None:
+        if done == 1:
+            for file in late:
+                file.unlink(missing_ok=True)
+
+    pipeline = site.pipeline(progress=vanish)
+    report = pipeline.run(site.now)
+    pipeline.close()
+
+    assert report.problems == ()
+    assert "New" not in site.titles()
+    site.build()
     assert site.titles() == ["One", "Two", "Three"]
 
 

@@ -8,7 +8,7 @@ are called and where their feeds lie. Knows no articles.
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -109,9 +109,13 @@ class Taxonomy:
 
 @lru_cache(maxsize=4096)
 def _unknown_topic(name: str, taken: frozenset[str]) -> Topic:
-    lies_at = slug(name)
-    lies_at = hashed(name) if lies_at in taken else lies_at
+    lies_at = _free(slug(name), name, taken)
     return Topic(name, lies_at, lies_at, known=False)
+
+
+def _free(lies_at: str, name: str, taken: Container[str]) -> str:
+    """The first file name for a topic that no other has; the last can only be taken by a name that ends in NUL."""
+    return next((place for place in (lies_at, hashed(name)) if place not in taken), hashed(f"{name}\0"))
 
 
 def _with_pictures(found: Organization, provider: Provider, base: str) -> Organization:
@@ -164,9 +168,7 @@ def _topics(items: Iterable[TopicItem], problems: list[Problem]) -> dict[str, To
     named: dict[str, Topic] = {}
     slugs: set[str] = set()
     for item in listed:
-        lies_at = slug(item.id.replace("-", " ")) if item.id else slug(item.name)
-        if lies_at in slugs:
-            lies_at = hashed(item.name)
+        lies_at = _free(slug(item.id.replace("-", " ")) if item.id else slug(item.name), item.name, slugs)
         topic = Topic(item.name, item.id or lies_at, lies_at, key(item.parent), item.aliases)
         if _claim(named, (item.name, item.id, *item.aliases), topic, item.file, "topic", problems):
             slugs.add(lies_at)

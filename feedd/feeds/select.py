@@ -15,6 +15,11 @@ from typing import NamedTuple
 from feedd.content.text import key
 
 
+def seen(since: int, until: int | None, now: int) -> bool:
+    """Whether what is public from `since` on, and before `until` if there is one, is public at a moment."""
+    return since <= now and (until is None or now < until)
+
+
 class Traits(NamedTuple):
     """What feeds select by. `topics` are slugs, `provider` is a file name; `title`, `quality` and `heat` are only
     filled in where some feed selects by them. `icon` is the provider's picture, which only the head of a feed shows.
@@ -47,7 +52,7 @@ class Card:
 
     def shown(self, now: int) -> bool:
         """Whether the article is public at that moment: its embargo is over, and it has not expired."""
-        return self.since <= now and (self.until is None or now < self.until)
+        return seen(self.since, self.until, now)
 
 
 def place(card: Card) -> tuple[int, str]:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from feedd.content.article import Article, Link
-from feedd.desk import Record, decode_article, decode_links, decode_problems
+from feedd.desk import Record, decode_article, decode_links, decode_problems, duplicate_id
 from feedd.errors import Problem
-from feedd.feeds.select import Card, Traits
+from feedd.feeds.select import Card, Traits, seen
 from feedd.state.database import Database
 
 _decode_traits = msgspec.msgpack.Decoder(Traits).decode
@@ -48,11 +48,7 @@ class Row(NamedTuple):
 
     def shown(self, now: int) -> bool:
         """Whether it is seen at that moment, if no other file keeps its id."""
-        return bool(self.public) and self.since is not None and self.since <= now and not self.over(now)
-
-    def over(self, now: int) -> bool:
-        """Whether it has expired."""
-        return self.until is not None and self.until <= now
+        return bool(self.public) and self.since is not None and seen(self.since, self.until, now)
 
 
 _ROW = "SELECT key, path, id, guid, story, public, since, until, rival, stamp FROM file "
@@ -255,7 +251,7 @@ class Index:
         query = "SELECT data FROM problem JOIN file USING (key) ORDER BY path"
         found = [problem for (data,) in self._execute(query) for problem in decode_problems(data)]
         rows = self._execute("SELECT path, id, rival FROM file WHERE rival IS NOT NULL ORDER BY path")
-        return found + [_doubled(*row) for row in rows]
+        return found + [duplicate_id(*row) for row in rows]
 
 
 _COLUMNS = ("stamp", "state", "id", "guid", "story", "public", "since", "until", "modified", "traits", "look", "links")
@@ -268,8 +264,3 @@ def _columns(record: Record, id: str | None) -> tuple[Any, ...]:
         record.stamp, record.state, id, record.guid, record.story, record.public, record.since, record.until,
         record.modified, record.traits, record.look, record.links,
     )  # fmt: skip
-
-
-def _doubled(path: str, id: str, rival: str) -> Problem:
-    what = f"has the id {id} of {rival}, which keeps it; this one is in no feed"
-    return Problem("duplicate-id", what, "Rename one of the two files, or give it a `guid`.", path, field="guid")
