@@ -314,11 +314,11 @@ include = ["{self.include}"]
         return self.made[-1]
 
     def documents(self) -> dict[str, bytes]:
-        """What is served: hidden files are not."""
+        """Every file of the output: nothing is left beside what is served."""
         return {
             path.relative_to(self.output).as_posix(): path.read_bytes()
             for path in sorted(self.output.rglob("*"))
-            if path.is_file() and not path.name.startswith(".")
+            if path.is_file()
         }
 
     def state_files(self) -> dict[str, bytes]:

@@ -5,6 +5,9 @@ visible edit shows; every article names its `guid`, so that no id is carried ove
 version of what is broken at the end; and a feed that only once had articles must be empty.
 """
 
+import itertools
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -204,3 +207,62 @@ def test_any_history_ends_like_a_fresh_start(history: list[Batch]) -> None:
 def test_any_of_many_histories_ends_like_a_fresh_start(history: list[Batch]) -> None:
     with TemporaryDirectory() as folder:
         check(history, Path(folder))
+
+
+NAMES = st.sampled_from("abcde")
+RENAMES = st.lists(
+    st.lists(
+        st.one_of(
+            st.tuples(st.just("write"), NAMES),
+            st.tuples(st.just("rename"), NAMES, NAMES),
+            st.tuples(st.just("remove"), NAMES),
+            st.tuples(st.just("swap"), NAMES, NAMES),
+        ),
+        max_size=3,
+    ),
+    min_size=2,
+    max_size=8,
+)
+
+
+def rename(edits: list[tuple[str, ...]], content: Path, fresh: Iterator[int]) -> None:
+    """Write, rename, remove and swap files; every file that is written tells a story of its own."""
+    for kind, *names in edits:
+        places = [content / f"{name}.md" for name in names]
+        if kind == "write":
+            places[0].write_text(article(f"Story {next(fresh)}"))
+        elif kind == "remove":
+            places[0].unlink(missing_ok=True)
+        elif places[0].exists():
+            places[0].rename(content / "moving")
+            if kind == "swap" and places[1].exists():
+                places[1].rename(places[0])
+            (content / "moving").rename(places[1])
+
+
+def check_renames(history: list[list[tuple[str, ...]]], folder: Path) -> None:
+    """Every file's article is seen, under an id of its own, whatever the files were called before."""
+    site, fresh = start(folder), itertools.count()
+    for edits in history:
+        rename(edits, site.content, fresh)
+        site.build()
+        titles = {path.read_text().split('"')[1] for path in site.content.glob("*.md")}
+        with closing(site.pipeline()) as pipeline:
+            cards = list(pipeline.index.cards())
+            assert {pipeline.index.article(card.key).title for card in cards} == titles
+            assert pipeline.problems() == []
+
+
+@settings(relaxed, max_examples=10)
+@given(RENAMES)
+def test_no_history_of_renames_loses_an_article(history: list[list[tuple[str, ...]]]) -> None:
+    with TemporaryDirectory() as folder:
+        check_renames(history, Path(folder))
+
+
+@pytest.mark.slow
+@settings(relaxed, max_examples=150)
+@given(RENAMES)
+def test_none_of_many_histories_of_renames_loses_an_article(history: list[list[tuple[str, ...]]]) -> None:
+    with TemporaryDirectory() as folder:
+        check_renames(history, Path(folder))
