@@ -307,7 +307,7 @@ def _plain(raw: Any, name: str, notes: _Notes) -> str:
         raw = str(raw)
     value = raw
     if notes.rules.repair_mojibake and value != (value := text.repaired(value)):
-        notes.warn("mojibake", name, f"was read as {_shortened(value)}", "Save it as UTF-8, once.")
+        notes.warn("mojibake", name, "is UTF-8 read as Windows-1252, and is repaired", "Save it as UTF-8, once.")
     return text.plain(value)
 
 
