@@ -187,7 +187,7 @@ class Pipeline:
         with Workers(self.desk, self._processes) as workers:
             if not renewed:
                 self._filled()  # before the intake, so that it is known which feeds an article leaves
-            edits = self._take_in(changes, workers, now, approved)
+            edits = self._take_in(changes, workers, now, approved, renewed)
             observed = self._observe_all(edits, now) if renewed else self._observe(edits, last, now)
             touched = stale | observed
             self._publish(touched, workers, now, outcome)
@@ -263,7 +263,7 @@ class Pipeline:
         others = set(self.index.paths(len(changes.removed) + 10)).difference(changes.removed)
         return bool(self._tree.look(others, lambda path: None).added)
 
-    def _take_in(self, changes: Changes, workers: "Workers", now: int, approved: bool) -> Edits:
+    def _take_in(self, changes: Changes, workers: "Workers", now: int, approved: bool, renewed: bool) -> Edits:
         """Read what changed and bring the index up to date."""
         intake = Intake(self.desk, self.index, self.ledger, now)
         for path in changes.removed:
@@ -279,7 +279,7 @@ class Pipeline:
             else:
                 intake.add(record)
             self._progress("articles", done + 1, len(todo))
-        edits = intake.finish(changes.total, self.config.guard, approved)
+        edits = intake.finish(changes.total, self.config.guard, approved, renewed)
         edits.problems[:0] = changes.problems
         return edits
 
@@ -322,7 +322,6 @@ class Pipeline:
         """Everything anew, since the settings are others: all traits and looks, all entries, all feeds."""
         filed = self.index.public_articles(edits.kept if edits.everything else None)
         self.index.refile((key, self.desk.traits(article), self.desk.look(article)) for key, article in filed)
-        self.index.settle_all()
         self._catalogue = None
         ids = self.catalogue.ids()
         for id in ids:

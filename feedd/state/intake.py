@@ -97,9 +97,10 @@ class Intake:
         else:
             self._put(old, record)
 
-    def finish(self, total: int | None, guard: Guard, approved: bool) -> Edits:
+    def finish(self, total: int | None, guard: Guard, approved: bool, all_ids: bool = False) -> Edits:
         """Settle ids, and let leave what the guard lets leave. `total` counts the files that there are, if all were
-        looked at; `approved`: a person said that any number may leave.
+        looked at; `approved`: a person said that any number may leave; `all_ids`: every article is looked at anew, so
+        that all ids are settled at once, and it does not matter which stories that touches.
         """
         self._flush()
         self._carry_ids()
@@ -113,7 +114,9 @@ class Intake:
         for leaving in self._leaving:
             if leaving.row.path not in held:
                 self._let_go(leaving)
-        for id in self._edits.ids:
+        if all_ids:
+            self._index.settle_all()
+        for id in () if all_ids else self._edits.ids:
             self._edits.stories |= self._index.settle(id)
         self._edits.reread = self._edits.ids - self._edited
         self._edits.everything = self._edits.read == total
