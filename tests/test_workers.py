@@ -1,7 +1,6 @@
 """Workers and desk: the same results in the same order, from any number of processes, whatever becomes of them."""
 
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
@@ -110,7 +109,7 @@ def test_killed_process_costs_nothing(
     with Workers(desk, 2) as workers:
         records = workers.records(paths)
         found = list(islice(records, done))
-        os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+        multiprocessing.active_children()[0].kill()
         found += records
 
         assert found == expected
@@ -183,13 +182,13 @@ def test_documents_are_the_same_from_one_process_and_from_two(site: Site, tmp_pa
 def test_killed_process_costs_no_article(site: Site, tmp_path: Path) -> None:
     one, two = Site.copied(site.folder, tmp_path / "one"), Site.copied(site.folder, tmp_path / "two")
     one.build(processes=1)
-    killed: list[int] = []
+    killed: list[object] = []
 
     def kill(what: str, done: int, total: int) -> None:
         children = multiprocessing.active_children()
         if children and not killed:
-            killed.append(children[0].pid or 0)
-            os.kill(killed[0], signal.SIGKILL)
+            children[0].kill()
+            killed.append(children[0])
 
     pipeline = two.pipeline(processes=2, progress=kill)
     report = pipeline.run(two.now)
@@ -207,7 +206,7 @@ def test_all_processes_killed_cost_nothing(
         records = workers.records(paths)
         found = [next(records)]
         for child in multiprocessing.active_children():
-            os.kill(child.pid or 0, signal.SIGKILL)
+            child.kill()
             child.join()
         found += records
 

@@ -32,7 +32,7 @@ _MAX_MERGED_ALIASES = 10
 _FENCE = re.compile(r"---[ \t]*(?:\n|$)")
 _CLOSING = re.compile(r"\n---[ \t]*(?=\n|\Z)")
 _TOP_KEY = re.compile(
-    r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*?))[ \t]*:(?=\s|$)""", re.MULTILINE
+    r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*))[ \t]*:(?=\s|$)""", re.MULTILINE
 )
 
 
@@ -61,7 +61,7 @@ def key_lines(text: str) -> dict[str, int]:
     for match in _TOP_KEY.finditer(text):
         line += text.count("\n", end, match.start())
         end = match.start()
-        lines[next(group for group in match.groups() if group is not None)] = line
+        lines[next(group for group in match.groups() if group is not None).rstrip()] = line
     return lines
 
 

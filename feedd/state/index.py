@@ -43,8 +43,7 @@ class Row(NamedTuple):
         """Whether it must be read again for the settings' sake only: its stamp was forgotten, and is still the same (or
         had not settled).
         """
-        forgotten = len(self.stamp) in {1, _STAMP + 1} and self.stamp.startswith(_FORGOTTEN)
-        return forgotten and self.stamp[1:] in {b"", stamp}
+        return self.stamp in {_FORGOTTEN, _FORGOTTEN + stamp}
 
     def shown(self, now: int) -> bool:
         """Whether it is seen at that moment, if no other file keeps its id."""

@@ -353,4 +353,4 @@ def test_doubt_takes_no_longer_than_reading(text: str) -> None:
 
     simple_yaml.load(text)
 
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 20

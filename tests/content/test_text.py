@@ -116,7 +116,7 @@ def test_time_is_linear_in_the_size_of_the_text(written: str) -> None:
 
     plain(written)
 
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("written", ["No", " No ", "N&o", "<b>No</b>"])
