@@ -150,7 +150,6 @@ class Pipeline:
         reopened = self._database.reopened()
         if reopened:
             self._work_on(reopened)
-            self._rescued = False
             return reopened.problems
         return () if self._database.durable or not self._rescued else self._database.problems
 

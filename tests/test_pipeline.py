@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -358,12 +359,23 @@ def test_taxonomy_file_is_noticed(tmp_path: Path) -> None:
     site = Site(tmp_path, '[taxonomy]\ntopics = ["topics"]\n')
     (tmp_path / "topics").mkdir()
     site.story("one.md", topics=["AI"])
+    site.settle()
     site.build()
 
-    (tmp_path / "topics" / "ai.yaml").write_text("_id: ai\nname: Artificial Intelligence\naliases: [AI]\n")
-    site.build()
+    (tmp_path / "topics" / "clever.yaml").write_text("name: Clever\notherNames: [AI]\n")
+    assert site.build().read == 0
 
-    assert site.items()[0]["tags"] == ["Artificial Intelligence"]
+    assert site.items()[0]["tags"] == ["Clever"]
+    assert site.titles("topics/clever") == ["one"]
+
+
+def test_problems_of_the_taxonomy_are_known_after_a_run(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[taxonomy]\ntopics = ["missing"]\n')
+    site.story("one.md", published="maybe")
+    for _ in range(2):
+        site.build()
+        with closing(site.pipeline()) as pipeline:
+            assert [problem.kind for problem in pipeline.problems()] == ["no-taxonomy", "published-not-boolean"]
 
 
 def test_settings_reach_an_article_that_is_broken_now(tmp_path: Path) -> None:
@@ -403,7 +415,8 @@ def test_format_that_is_configured_no_more_leaves_empty_documents(site: Site) ->
     assert [path for path, data in site.documents().items() if path.endswith(".rss") and b"<item>" in data] == []
     assert feedparser.parse(site.feeds / "all.rss").feed.title == "Example News"
     assert len(feedparser.parse(site.feeds / "all.atom").entries) == 3
-    assert site.build().written == ()
+    report = site.build()
+    assert (report.feeds, report.written) == (0, ())
 
 
 def test_feed_that_is_configured_no_more_stays_and_is_empty(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -78,6 +78,29 @@ def test_entries_come_in_the_order_of_the_jobs(desk: Desk, jobs: list[Job], proc
         assert list(workers.write(jobs)) == desk.write(jobs)
 
 
+class Onlooker(Desk):
+    """A desk that counts what it is asked for itself."""
+
+    asked = 0
+
+    def records(self, paths: Iterable[str]) -> list[Record | Problem | None]:
+        self.asked += 1
+        return super().records(paths)
+
+    def write(self, jobs: Iterable[Job]) -> list[list[bytes | Problem]]:
+        self.asked += 1
+        return super().write(jobs)
+
+
+def test_other_processes_do_all_the_work_if_there_are_any(site: Site, paths: list[str], jobs: list[Job]) -> None:
+    desk = Onlooker(site.config)
+    with Workers(desk, 2) as workers:
+        assert len(list(workers.records(paths))) == len(paths)
+        assert len(list(workers.write(jobs))) == len(jobs)
+
+    assert desk.asked == 0
+
+
 def test_few_items_start_no_process(desk: Desk, paths: list[str], expected: list[Record | Problem | None]) -> None:
     with Workers(desk, 2) as workers:
         assert list(workers.records(paths[: FEW - 1])) == expected[: FEW - 1]
@@ -126,7 +149,11 @@ def test_processes_start_while_other_threads_run(
     thread.start()
     try:
         with Workers(desk, 2) as workers:
-            assert list(workers.records(paths)) == expected
+            records = workers.records(paths)
+            found = [next(records)]
+            commands = [Path(f"/proc/{child.pid}/cmdline").read_bytes() for child in multiprocessing.active_children()]
+            assert [b"multiprocessing.spawn" in command for command in commands] == [True, True]
+            assert [*found, *records] == expected
     finally:
         ended.set()
         thread.join()

@@ -148,7 +148,7 @@ class Tree:
             return None
         try:
             status = os.fstat(file)
-            return (self._settled(status), _whole(file, at_most + 1)) if S_ISREG(status.st_mode) else None
+            return (self._settled(status), _whole(file, status.st_size, at_most + 1)) if S_ISREG(status.st_mode) else None
         finally:
             os.close(file)
 
@@ -209,9 +209,17 @@ def shown(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode()
 
 
-def _whole(file: int, at_most: int) -> bytes:
-    """The bytes of a file, up to that many."""
-    data = os.read(file, at_most)
-    while len(data) < at_most and (more := os.read(file, at_most - len(data))):
+_PIECE = 65536
+
+
+def _whole(file: int, size: int, at_most: int) -> bytes:
+    """The bytes of a file, up to that many; `size` is how many it is likely to have.
+
+    Asking for few is quick: whatever is asked for is allocated first (1 MiB: 30 µs, ten times as long as reading).
+    """
+    data = os.read(file, min(size + 1, at_most))
+    if len(data) == size:
+        return data
+    while len(data) < at_most and (more := os.read(file, min(at_most - len(data), _PIECE))):
         data += more
     return data

@@ -167,13 +167,19 @@ class Intake:
         """The id of an article: its own `guid`, else the one that its file always had, else the one of its name."""
         if record.id is None or record.guid:
             return record.id
-        if old and old.id and old.id != record.id and not old.guid and self._ledger.told(old.id):
+        if old and old.id and old.id != record.id and not (old.guid or old.rival) and self._ledger.told(old.id):
             self._remember(record.id, old.id)
             return old.id
         if not self._renamed:
             return record.id
         self._give_way(record.path, record.id)
-        return self._ledger.identity(record.id)
+        id = self._ledger.identity(record.id)
+        gone = {record.path, *(row.path for row in self._gone)}
+        if id != record.id and any(holder.path not in gone for holder in self._index.holders(id)):
+            # The name is used again, and so is the id that its article had.
+            self._ledger.identify(record.id, record.id)
+            return record.id
+        return id
 
     def _remember(self, derived: str, id: str) -> None:
         self._ledger.identify(derived, id)

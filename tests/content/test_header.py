@@ -305,7 +305,7 @@ def test_nesting_is_broken_or_read_but_ends(front: str, piece: str, count: int) 
     [
         pytest.param("x: " + "[" * 500 + "]" * 500, id="lists"),
         pytest.param("x: " + "{a: " * 500 + "1" + "}" * 500, id="mappings"),
-        pytest.param("x:\n  " + "- " * 5_000 + "1", id="dashes"),
+        pytest.param("x:\n  " + "- " * 900 + "1", id="dashes"),  # newer releases of libyaml stop at 1,000
         pytest.param("x:\n" + "".join(" " * n + "a:\n" for n in range(1, 350)), id="indents"),
     ],
 )

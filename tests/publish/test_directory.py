@@ -100,6 +100,15 @@ def test_folders_that_took_documents_are_synced_once(tmp_path: Path) -> None:
     assert synced == [tmp_path, tmp_path / "topics"]
 
 
+def test_no_file_stays_open(directory: Directory) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for number in range(5):
+        directory.put(document(bytes([number]), f"topics/{number}.atom"))
+        directory.settle()
+
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 def test_folder_that_cannot_be_synced_keeps_no_other_from_it(tmp_path: Path) -> None:
     synced: list[Path] = []
     directory = Directory(tmp_path, lambda handle: synced.append(opened(handle)))

@@ -124,8 +124,10 @@ def test_first_path_keeps_an_id_and_the_stories_of_the_others_are_news(index: In
 
 
 def test_all_ids_can_be_settled_at_once(index: Index) -> None:
-    paths = ("1/a.md", "2/a.md", "3/a.md", "2/b.md", "1/c.md", "3/b.md")
+    paths = ("1/a.md", "2/a.md", "3/a.md", "2/b.md", "1/c.md", "3/b.md", "0/b.md")
     put_in(index, *(record(path, id=path[-4:]) for path in paths))
+    index.settle("b.md")
+    index.drop(row(index, "0/b.md").key)
     index.settle_all()
 
     rivals = {path: row(index, path).rival for path in index.paths(10)}

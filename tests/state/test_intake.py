@@ -210,6 +210,26 @@ def test_name_in_between_is_free_again_after_a_second_rename(site: Site) -> None
     assert problems(site) == []
 
 
+@pytest.mark.parametrize("together", [True, False], ids=["in one run", "one by one"])
+def test_both_names_of_a_rename_can_be_used_again(site: Site, together: bool) -> None:
+    site.story("stays.md", "Stays")
+    site.story("a.md", "Story")
+    site.build()
+    move(site, "a.md", "b.md")
+    site.build()
+    (site.content / "b.md").unlink()
+    site.build()
+
+    site.story("a.md", "New A")
+    if not together:
+        site.build()
+    site.story("b.md", "New B")
+    site.build()
+
+    assert ids(site) == {"Stays": "articles/stays", "New A": "articles/a", "New B": "articles/b"}
+    assert problems(site) == []
+
+
 def test_one_of_two_files_of_a_story_that_leave_hands_on_its_id(site: Site) -> None:
     site.story("a.md", "Story", publishedDateTime="2024-05-01T08:00:00Z")
     site.story("b.md", "Story", publishedDateTime="2024-05-02T08:00:00Z")
@@ -276,6 +296,16 @@ def test_second_takes_over_when_the_first_goes(site: Site) -> None:
     site.story("a/story.md", "First", webUrl="https://source.example/first")
     site.build()
     assert site.titles() == ["First"]
+
+
+def test_second_that_moves_to_another_category_has_an_id_of_its_own(site: Site) -> None:
+    doubled(site)
+    site.build()
+    site.story("b/story.md", "Second", webUrl="https://source.example/second", category="news")
+    site.build()
+
+    assert ids(site) == {"First": "articles/story", "Second": "news/story"}
+    assert problems(site) == []
 
 
 def test_first_keeps_the_id_though_it_is_not_published(site: Site) -> None:
