@@ -29,22 +29,37 @@ class Flag(str):
 
 
 # Control characters, and those that YAML 1.1 takes for line ends or refuses.
-_BAD = r"\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff"
+_BAD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
+_BAD_ASCII = bytes(code for code in (*range(0x20), 0x7F) if code != 0x0A)
+
+# The quickest to find; what it finds is looked at again (`_scalar`), and where it ends within a line, the next is tried.
+_QUICK = r'"[^"]*+"(?=\n)'
 # Only the escapes that JSON has too, and no halves of characters.
-_DOUBLE = rf'"(?:[^"\\\n{_BAD}]++|\\(?:["\\/nrt]|u(?:[0-9a-cA-CefEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{{2}}))*+"'
-_SINGLE = rf"'(?:[^'\n{_BAD}]++|'')*+'"
+_DOUBLE = r'"(?:[^"\\\n]++|\\(?:["\\/nrt]|u(?:[0-9a-cA-CefEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2}))*+"'
+_SINGLE = r"'(?:[^'\n]++|'')*+'"
 # Begins with what means nothing else in YAML; no `: ` and no ` #` inside, no space at the end.
 _PLAIN = (
     r"(?:-?[0-9A-Za-z]|[(/$\xa1-\u1fff\u2010-\u2027\u2030-\u2fff\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd"
     r"\U00010000-\U0010ffff])"
-    rf"(?:[^\n:# {_BAD}]++|:(?=[^\s])|(?<! )#| ++(?=[^\n# ]))*+"
+    r"(?:[^\n:# ]++|:(?=[^\s])|(?<! )#| ++(?=[^\n# ]))*+"
 )
-_VALUE = rf"{_DOUBLE}|{_SINGLE}|{_PLAIN}"
+_SOUND = rf"{_DOUBLE}|{_SINGLE}|{_PLAIN}"
+_VALUE = rf"{_QUICK}|{_SOUND}"
 _KEY = r"(?!(?i:null):)[A-Za-z_][A-Za-z0-9_]{0,60}+"
-# What leads (indent, dash), the key, the value; else nothing but a comment; else what no simple line is.
-_LINE = re.compile(
-    rf"^( *+(?:- )?)(?:({_KEY}):(?: ++|(?=\n)))?({_VALUE})?\n|^ *+\#[^\n{_BAD}]*+\n|([^\n]+\n?|\n)", re.MULTILINE
-)
+_PAIR = rf"{_KEY}: ++(?:{_SOUND})\n"
+
+# Indent, dash, key, value; else nothing but a comment; else what no simple line is.
+_LINE = re.compile(rf"( *+)(- )?(?:({_KEY}):(?: ++|(?=\n)))?({_VALUE})?\n| *+\#[^\n]*+\n|([^\n]+\n?|\n)")
+
+# Related stories are half of the lines of a header, and hardly anything of them is read. As programs write them, each is
+# one match, in which all else is only looked at to be sure that it is what it seems to be.
+LINK_KEYS = ("title", "webUrl", "originalUrl", "sourceUrl", "link")
+"""What is read of each item of `related`; `load` may leave out the others."""
+_LINK = "|".join(rf"{name}: ++({_VALUE})\n" for name in LINK_KEYS)
+_INNER = rf"(?:\1    {_PAIR})++|(?:\1    - {_PAIR}(?:\1      {_PAIR})*+)++"
+_PART = rf"(?:{_LINK}|{_PAIR}|(?!(?:{'|'.join(LINK_KEYS)}):){_KEY}:\n(?:{_INNER}))"
+_ITEM = re.compile(rf"( *+)- {_PART}(?:\1  {_PART})*+")
+_AFTER_ITEMS = re.compile(r"\n*+(?:[A-Za-z_]|\Z)")
 
 _BOOLEANS = {
     word: Flag(word)
@@ -59,16 +74,53 @@ def load(text: str) -> Mapping | None:
 
     `text` ends in a line end. Scalars are text, `Flag` or None; lists and mappings nest as they are indented.
     """
+    if len(text.encode().translate(None, _BAD_ASCII)) != len(text) if text.isascii() else _BAD.search(text):
+        return None
+    try:
+        start, end, related = _related(text)
+        root = _lines(text[:start] + text[end:] if related else text)
+    except ValueError:
+        return None
+    if related and root.setdefault("related", related) is not related:
+        return None
+    return root or None
+
+
+def _related(text: str) -> tuple[int, int, list[Mapping]]:
+    """The list of related stories with the places where its lines begin and end; an empty one if they look otherwise
+    than programs write them.
+    """
+    start = 0 if text.startswith(_RELATED) else text.find(f"\n{_RELATED}") + 1
+    end = start + len(_RELATED)
+    found = _ITEM.match(text, end) if start or text.startswith(_RELATED) else None
+    items, indent = list[Mapping](), found and found[1]
+    while found and found[1] == indent:
+        first, later = found.groups()[1 : len(LINK_KEYS) + 1], found.groups()[len(LINK_KEYS) + 1 :]
+        values = zip(LINK_KEYS, map(_later, first, later), strict=True)
+        items.append({key: _scalar(value) for key, value in values if value})
+        end = found.end()
+        found = _ITEM.match(text, end)
+    return start, end, items if _AFTER_ITEMS.match(text, end) else []
+
+
+def _later(first: str | None, later: str | None) -> str | None:
+    return later or first
+
+
+_RELATED = "related:\n"
+
+
+def _lines(text: str) -> Mapping:
+    """The mapping of lines that are all simple. Raises ValueError where one is not, or a top-level key is doubled."""
     root: Mapping = {}
     blocks: list[tuple[int, bool, Any]] = [(0, False, root)]
     hole, keys = "", 0
-    for lead, key, value, other in _LINE.findall(text):
+    for lead, dash, key, value, other in _LINE.findall(text):
         if not (key or value):
-            if other or "-" in lead:
-                return None
+            if other or dash:
+                raise ValueError(_DOUBT)
             continue
-        listed = lead.endswith("-", 0, -1)
-        column = len(lead) - 2 if listed else len(lead)
+        column, listed = len(lead), dash != ""
         left, listing, block = blocks[-1]
         if hole and (column > left or (listed and column == left)):
             block[hole] = [] if listed else {}
@@ -76,11 +128,9 @@ def load(text: str) -> Mapping | None:
             blocks.append((column, listed, block))
         elif column != left or listed is not listing:
             block = _closed(blocks, column, listed)
-            if block is None:
-                return None
         if not key:
             if not listed:
-                return None
+                raise ValueError(_DOUBT)
             block.append(_scalar(value))
             hole = ""
             continue
@@ -91,24 +141,37 @@ def load(text: str) -> Mapping | None:
             keys += 1
         block[key] = _scalar(value) if value else None
         hole = "" if value else key
-    return root if root and keys == len(root) else None
+    if keys != len(root):
+        raise ValueError(_DOUBT)
+    return root
+
+
+_DOUBT = "no simple YAML"
 
 
 def _closed(blocks: list[tuple[int, bool, Any]], column: int, listed: bool) -> Any:
-    """The block that a line belongs to, those that end before it closed; None if it belongs to none."""
+    """The block that a line belongs to, those that end before it closed. Raises ValueError if it belongs to none."""
     while blocks and blocks[-1][0] >= column:
         left, listing, block = blocks[-1]
         if left == column and listing is listed:
             return block
         blocks.pop()
-    return None
+    raise ValueError(_DOUBT)
 
 
 def _scalar(value: str) -> str | None:
+    """What a value means. Raises ValueError for a text in quotes that goes on over lines or holds other escapes."""
     first = value[0]
     if first == '"':
-        text: str = json.loads(value) if "\\" in value else value[1:-1]
+        if "\\" not in value and "\n" not in value:
+            return value[1:-1]
+        if not _ESCAPED.fullmatch(value):
+            raise ValueError(_DOUBT)
+        text: str = json.loads(value)
         return text
     if first == "'":
         return value[1:-1].replace("''", "'")
     return _WORDS.get(value, value)
+
+
+_ESCAPED = re.compile(_DOUBLE)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feedd.content import header, simple_yaml
-from feedd.content.simple_yaml import Flag
+from feedd.content.simple_yaml import LINK_KEYS, Flag
 from feedd.errors import BrokenArticle
 from feedd.testing import article
 
@@ -27,9 +27,20 @@ def tagged(value: Any) -> Any:
 def slowly(text: str) -> Any:
     """What PyYAML reads, or the kind of the problem that it has."""
     try:
-        return tagged(header.load(text))
+        return tagged(what_is_read(header.load(text)))
     except BrokenArticle as error:
         return error.problem.kind
+
+
+def what_is_read(found: Any) -> Any:
+    """A mapping with those keys of its related stories that anybody reads."""
+    if not isinstance(found, dict) or not isinstance(found.get("related"), list):
+        return found
+    items = [
+        {key: value for key, value in item.items() if key in LINK_KEYS} if isinstance(item, dict) else item
+        for item in found["related"]
+    ]
+    return {**found, "related": items}
 
 
 def agrees(text: str) -> bool:
@@ -37,7 +48,7 @@ def agrees(text: str) -> bool:
     quick = simple_yaml.load(text)
     if quick is None:
         return False
-    assert slowly(text) == tagged(quick)
+    assert slowly(text) == tagged(what_is_read(quick))
     return True
 
 
@@ -116,6 +127,52 @@ def test_words_that_are_no_booleans_are_text(word: str) -> None:
     assert agrees(f"a: {word}\n")
 
 
+# Related stories, of which little is read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("related:\n  - title: a\n    webUrl: b\n", id="two keys"),
+        pytest.param("a: b\nrelated:\n- c: d\n  title: e\n\nf: g\n", id="without indent, between others"),
+        pytest.param("related:\n  - title: a\n    title: b\n    b: c\n    title: null\n", id="doubled key"),
+        pytest.param("related:\n  - a: b\n    c:\n      d: e\n      f: g\n    title: h\n", id="mapping inside"),
+        pytest.param("related:\n  - title: a\n    c:\n      - d: e\n        f: g\n      - d: h\n", id="list inside"),
+    ],
+)
+def test_related_stories_are_read_in_part(text: str) -> None:
+    found = simple_yaml.load(text)
+
+    assert found is not None
+    assert all(set(item) <= set(LINK_KEYS) for item in found["related"])
+    assert agrees(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("related:\n  - title: a\n   b: c\n", id="one space too few"),
+        pytest.param("related:\n  - title: a\n     b: c\n", id="one space too many"),
+        pytest.param("related:\n  - title: a\n - title: b\n", id="items apart"),
+        pytest.param("related:\n  - title: a\n    b: c\n      d: e\n", id="below a value"),
+        pytest.param("a:\nrelated:\n  - title: a\n\n  b: c\n", id="behind a blank line"),
+        pytest.param("related:\n  - title: a\nrelated:\n  - title: b\n", id="twice"),
+        pytest.param("related:\n  - title: a\nb: c\nrelated: d\n", id="twice, in two ways"),
+        pytest.param("related:\n  - title: a\n    b: \"c\n    d: \"\n", id="text over two lines"),
+        pytest.param("related:\n  - title: a\n    b:\n      - c: d\n       e: f\n", id="inner list out of line"),
+    ],
+)
+def test_related_stories_out_of_line_are_left_to_pyyaml(text: str) -> None:
+    assert simple_yaml.load(text) is None
+
+
+def test_key_of_a_related_story_that_holds_others_is_read_as_it_is() -> None:
+    text = "related:\n  - link: a\n    link:\n      b: c\n"
+
+    assert simple_yaml.load(text) == {"related": [{"link": {"b": "c"}}]}
+    assert agrees(text)
+
+
 # What it leaves to PyYAML
 
 
@@ -183,7 +240,7 @@ def test_the_header_is_the_same_whoever_reads_it() -> None:
     assert simple_yaml.load(doubtful) is None
     assert quick is not None
     assert slow is not None
-    assert {**quick.mapping, "more": ["x"]} == slow.mapping
+    assert {**quick.mapping, "more": ["x"]} == what_is_read(slow.mapping)
 
 
 # Agreement
@@ -346,6 +403,10 @@ def test_headers_with_one_character_missing_are_read_alike_or_left_alone(seed: s
         pytest.param("a:\n" + "".join(" " * n + "a:\n" for n in range(1, 350)), id="indents"),
         pytest.param("".join(f"a{n}:\n" for n in range(9_000)), id="keys"),
         pytest.param("# " * 30_000 + "\n", id="comment"),
+        pytest.param('a: "b\n' * 9_000, id="open quotes"),
+        pytest.param("related:\n" + "- title: a\n" * 5_000, id="related stories"),
+        pytest.param("related:\n- title: a\n" + "  b: c\n" * 8_000 + "  d:\n", id="a related story"),
+        pytest.param("related:\n- a:\n" + "    - b: c\n" * 5_000 + "     d\n", id="lists in a related story"),
     ],
 )
 def test_doubt_takes_no_longer_than_reading(text: str) -> None:
