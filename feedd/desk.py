@@ -7,12 +7,12 @@ touch the state, and decides nothing about feeds.
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec import Struct
 
 from feedd.config import Config
 from feedd.content import taxonomy as taxonomies
@@ -39,8 +39,7 @@ decode_problems = msgspec.msgpack.Decoder(tuple[Problem, ...]).decode
 """Problems out of `Record.problems`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, array_like=True):
     """One file, as the index keeps it. What ends in "bytes" is encoded already, since it only passes through.
 
     `id` is made from the file's name, or `guid` where that is True. `traits` are the parts of the card that come from
@@ -73,8 +72,7 @@ class Record:
         return self.public and self.since is not None and seen(self.since, self.until, now)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True, array_like=True):
     """An entry to be written: its article, and what the article itself does not tell."""
 
     id: str

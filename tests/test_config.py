@@ -221,16 +221,13 @@ def test_the_id_authority_is_the_host_of_the_url(url: str, authority: str) -> No
 
 
 def test_a_written_id_authority_stays() -> None:
-    assert (
-        read('id_authority = "me@old.example"\nid_date = "2019-06"\n').site.id_authority == "me@old.example"
-    )
+    assert read('id_authority = "me@old.example"\nid_date = "2019-06"\n').site.id_authority == "me@old.example"
 
 
 def test_relative_paths_start_from_the_directory_of_the_file(tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc" / "feedd.toml").write_text(
-        SITE
-        + '[content]\npath = "../articles"\n[output]\npath = "/srv/feeds"\n[taxonomy]\ntopics = ["t/./a"]\n'
+        SITE + '[content]\npath = "../articles"\n[output]\npath = "/srv/feeds"\n[taxonomy]\ntopics = ["t/./a"]\n'
     )
     monkeypatch.chdir(tmp_path)
     found = load(Path("etc/feedd.toml"))
@@ -363,8 +360,7 @@ BELOW_SITE = {
     ),
     "text for a list": (
         '[output]\nformats = "atom"\n',
-        'feedd.toml:6: output.formats: is "atom". '
-        'Write a list with at least one item, each "atom", "rss" or "json".',
+        'feedd.toml:6: output.formats: is "atom". Write a list with at least one item, each "atom", "rss" or "json".',
     ),
     "text for a list of text": (
         '[[feed]]\nname = "a"\ntopics = "AI"\n',
@@ -394,14 +390,12 @@ BELOW_SITE = {
     ),
     "NUL in a path": (
         '[output]\npath = "a\\u0000"\n',
-        "feedd.toml:6: output.path: holds the character U+0000. "
-        "Leave it out: neither feeds nor paths can carry it.",
+        "feedd.toml:6: output.path: holds the character U+0000. Leave it out: neither feeds nor paths can carry it.",
     ),
     # choices
     "unknown choice": (
         '[taxonomy]\nunknown_topics = "ignored"\n',
-        'feedd.toml:6: taxonomy.unknown_topics: is "ignored". '
-        'Write "feed" or "ignore". Did you mean "ignore"?',
+        'feedd.toml:6: taxonomy.unknown_topics: is "ignored". Write "feed" or "ignore". Did you mean "ignore"?',
     ),
     "unknown choice like no other": (
         '[[feed]]\nname = "a"\norder = "xyzzy"\n',
@@ -432,8 +426,7 @@ BELOW_SITE = {
     ),
     "time zone": (
         '[content]\ntimezone = "europe/berln"\n',
-        'feedd.toml:6: content.timezone: is "europe/berln", which is no known time zone. '
-        'Did you mean "Europe/Berlin"?',
+        'feedd.toml:6: content.timezone: is "europe/berln", which is no known time zone. Did you mean "Europe/Berlin"?',
     ),
     "time zone like no other": (
         '[content]\ntimezone = "../../etc/passwd"\n',
@@ -497,8 +490,7 @@ BELOW_SITE = {
     ),
     "domain": (
         '[[taxonomy.provider]]\nname = "x"\ndomain = "https://x.example"\n',
-        'feedd.toml:7: taxonomy.provider[1].domain: is "https://x.example". '
-        'Write a domain, such as "example.org".',
+        'feedd.toml:7: taxonomy.provider[1].domain: is "https://x.example". Write a domain, such as "example.org".',
     ),
     "URL": (
         '[[taxonomy.provider]]\nname = "x"\ndomain = "x.example"\nicon = "javascript:alert(1)"\n',
@@ -570,8 +562,7 @@ BELOW_SITE = {
         "Name each folder in one [[collection]] only.",
     ),
     "one name of two topics": (
-        '[[taxonomy.topic]]\nname = "Power  Apps"\n'
-        '[[taxonomy.topic]]\nname = "x"\naliases = ["power apps"]\n',
+        '[[taxonomy.topic]]\nname = "Power  Apps"\n[[taxonomy.topic]]\nname = "x"\naliases = ["power apps"]\n',
         'feedd.toml:9: taxonomy.topic[2].aliases: has "power apps", as has taxonomy.topic[1].name. '
         "Let each name mean one topic only.",
     ),
@@ -634,8 +625,7 @@ BASE_URL_WORDS = 'Write an absolute http or https URL, such as "https://example.
         ),
         (
             "https://me:secret@a.example/",
-            "holds a user name or password, which every subscriber would see. "
-            "Leave out what is before the @.",
+            "holds a user name or password, which every subscriber would see. Leave out what is before the @.",
         ),
     ],
 )
@@ -774,9 +764,7 @@ def test_keys_with_dots_have_lines_too() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "text", [f"[{'a.' * 3000}a]\nx = 1\n", f"{'a.' * 3000}a = 1\n"], ids=["header", "key"]
-)
+@pytest.mark.parametrize("text", [f"[{'a.' * 3000}a]\nx = 1\n", f"{'a.' * 3000}a = 1\n"], ids=["header", "key"])
 def test_keys_nested_without_end_are_only_unknown(text: str) -> None:
     assert complaint(SITE + text).startswith("feedd.toml:5: ")
 
@@ -886,9 +874,7 @@ def test_fingerprints_stay_where_nothing_changes_for_them() -> None:
 
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_fingerprints_are_the_same_in_every_process(seed: str) -> None:
-    program = (
-        "import sys; from pathlib import Path; from feedd.config import load; c = load(Path(sys.argv[1]));"
-    )
+    program = "import sys; from pathlib import Path; from feedd.config import load; c = load(Path(sys.argv[1]));"
     found = run(program + "print(c.fingerprint, c.parsing_fingerprint)", {"PYTHONHASHSEED": seed}).split()
     here = load(SAMPLE)
 
@@ -905,9 +891,7 @@ def test_a_base_directory_whose_name_is_not_utf_8_has_a_fingerprint() -> None:
 
 def uncommented() -> dict[str, Any]:
     """The sample with every key in force."""
-    return tomllib.loads(
-        re.sub(r"^#(?=[a-z_]+ = |\[)", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    )
+    return tomllib.loads(re.sub(r"^#(?=[a-z_]+ = |\[)", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
 def every_key(table: Any = Config, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -954,9 +938,7 @@ def test_every_key_is_in_the_sample(name: str) -> None:
 def test_the_sample_shows_the_true_default(name: str) -> None:
     way, item = OPTIONAL[name]
     plain = {type(None): "", tuple: list(item.default) if isinstance(item.default, tuple) else []}
-    default = (
-        str(item.default) if isinstance(item.default, Path) else plain.get(type(item.default), item.default)
-    )
+    default = str(item.default) if isinstance(item.default, Path) else plain.get(type(item.default), item.default)
 
     assert at(uncommented(), way) == default
 
@@ -980,9 +962,7 @@ def test_the_sample_has_no_line_of_code_that_is_neither_comment_nor_key() -> Non
 @pytest.mark.parametrize("name", KEYS)
 def test_every_key_has_a_description_and_words_for_a_remedy(name: str) -> None:
     kind = KEYS[name][1].type
-    said = [
-        meta.description for meta in kind.__metadata__ if isinstance(meta, msgspec.Meta) and meta.description
-    ]
+    said = [meta.description for meta in kind.__metadata__ if isinstance(meta, msgspec.Meta) and meta.description]
 
     assert get_origin(kind) is Annotated
     assert len(said) == 1
@@ -1028,9 +1008,7 @@ NAMES = st.sampled_from([*PARTS, "limt", "feedsUrl", "", "a.b", "\u2028", "x" * 
 VALUES = st.recursive(
     st.one_of(
         st.text(max_size=8),
-        st.sampled_from(
-            ["all", "a", "a\n", "UTC", "../x", "https://a.example", "https://[", "{site}", "{", "7d", "."]
-        ),
+        st.sampled_from(["all", "a", "a\n", "UTC", "../x", "https://a.example", "https://[", "{site}", "{", "7d", "."]),
         st.integers(),
         st.floats(),
         st.booleans(),

@@ -146,9 +146,7 @@ def test_edits_are_published_without_a_state_and_the_next_run_heals(
 
 
 @pytest.mark.parametrize("fault", [read_only, locked], ids=lambda fault: str(fault.__name__))
-def test_memory_of_a_state_that_can_only_be_read_is_used(
-    site: Site, fault: Callable[[Site], Iterator[None]]
-) -> None:
+def test_memory_of_a_state_that_can_only_be_read_is_used(site: Site, fault: Callable[[Site], Iterator[None]]) -> None:
     """Ids of renamed articles, last good versions and times of visible edits are in it."""
     site.build()
     (site.content / "two.md").rename(site.content / "renamed.md")

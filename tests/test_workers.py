@@ -345,7 +345,12 @@ def test_look_changes_with_what_subscribers_see_only(tmp_path: Path) -> None:
         return record.look
 
     plain = look()
-    silent = [{"heat": 1}, {"quality": 1}, {"secured": "x" * 40}, {"related": [{"title": "a", "webUrl": "https://a.b/"}]}]
+    silent = [
+        {"heat": 1},
+        {"quality": 1},
+        {"secured": "x" * 40},
+        {"related": [{"title": "a", "webUrl": "https://a.b/"}]},
+    ]
     visible = [{"excerpt": "Other."}, {"topics": ["Cloud"]}, {"type": "video"}, {"locale": "de"}, {"body": "Text"}]
     assert [look(**front) == plain for front in silent] == [True] * 4
     assert [look(**front) == plain for front in visible] == [False] * 5

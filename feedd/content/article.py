@@ -12,9 +12,11 @@ from datetime import tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import Struct
+
 from feedd.content import text
 from feedd.content.instants import instant
-from feedd.content.links import host, story, web_url
+from feedd.content.links import domain, host, story, web_url
 from feedd.content.simple_yaml import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
 
@@ -29,8 +31,7 @@ _MAX_ITEMS = 100  # of any other list: who writes more has made a mistake, which
 _NUMBER = re.compile(r"[-+]?(?:0|[1-9](?:_?[0-9]){0,14})(?:\.[0-9]{0,20})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True, array_like=True):
     """An image as written: the address may be relative to the site; 0 where width or height are not known."""
 
     url: str
@@ -40,8 +41,7 @@ class Picture:
     credit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(Struct, frozen=True, array_like=True):
     """Who published the original."""
 
     name: str = ""
@@ -49,8 +49,7 @@ class Provider:
     images: tuple[Picture, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True, array_like=True):
     """A related story; `story` is the number of its canonical address."""
 
     title: str
@@ -58,8 +57,7 @@ class Link:
     story: int
 
 
-@dataclass(frozen=True, slots=True)
-class Article:
+class Article(Struct, frozen=True, array_like=True):
     """What the front matter and the body of one file say, in the words of section 5 of the design.
 
     `published` is what the author decided; whether anybody sees it is up to selection. `web_url`, `original_url` and
@@ -405,20 +403,18 @@ def _provider(raw: Any, name: str, notes: _Notes) -> Provider:
     if not isinstance(raw, dict):
         raise _Wrong("bad-provider", "is neither a name nor a mapping", "Write `name:` and `domain:` below it.")
     title = _plain(raw.get("name") or "", name, notes)
-    domain = _domain(raw.get("domain"), name, notes)
-    return Provider(title, domain, _pictures(raw.get("images"), name, notes))
+    return Provider(title, _domain(raw.get("domain"), name, notes), _pictures(raw.get("images"), name, notes))
 
 
 def _domain(raw: Any, name: str, notes: _Notes) -> str:
     """A domain in lower case without `www.`; an address is cut down to its host."""
     if raw is None or raw == "":
         return ""
-    value = raw.strip().lower() if isinstance(raw, str) else ""
-    url = web_url(value if "://" in value else f"https://{value}/")
-    if not url or "." not in host(url):
-        notes.warn("bad-domain", name, f"{_shortened(value)!r} is no domain", "Write one such as news.example.")
-        return ""
-    return host(url)
+    value = domain(raw) if isinstance(raw, str) else ""
+    if not value:
+        shown = _shortened(raw.strip().lower()) if isinstance(raw, str) else ""
+        notes.warn("bad-domain", name, f"{shown!r} is no domain", "Write one such as news.example.")
+    return value
 
 
 def _pictures(raw: Any, name: str, notes: _Notes) -> tuple[Picture, ...]:

@@ -112,7 +112,8 @@ class _Handler(YAMLHandler):
 
     def split(self, text: str) -> tuple[str, str]:
         opening = text.find("\n") + 1 or len(text)
-        closing = _CLOSING.search(text, opening - 1)
+        # A search for plain text is ten times as quick, and nearly always enough.
+        closing = _CLOSING.match(text, text.find("\n---", opening - 1)) or _CLOSING.search(text, opening - 1)
         if closing is None:
             _broken("no-closing-fence", "front matter has no closing fence", "End it with a line of three dashes.", 1)
         self.header = text[opening : closing.start() + 1]

@@ -4,6 +4,7 @@ In: strings. Out: absolute http(s) URLs, and canonical forms to compare by. Asks
 """
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -77,6 +78,7 @@ def host(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.").rstrip(".")
 
 
+@lru_cache(maxsize=4096)
 def domain(value: str) -> str:
     """A domain in lower case without `www.`, as the name system knows it; empty for what is none.
 
@@ -101,6 +103,7 @@ def canonical(url: str) -> str:
     return f"{host(url)}{port}{parts.path.rstrip('/')}" + (f"?{query}" if query else "")
 
 
+@lru_cache(maxsize=4096)
 def story(url: str) -> int:
     """The canonical address as a number of 63 bits; two different ones share it by chance once in 10¹⁸ pairs."""
     return int.from_bytes(blake2b(canonical(url).encode(), digest_size=8).digest(), "big") >> 1

@@ -32,7 +32,7 @@ class Flag(str):
 _BAD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
 _BAD_ASCII = bytes(code for code in (*range(0x20), 0x7F) if code != 0x0A)
 
-# The quickest to find; what it finds is looked at again (`_scalar`), and where it ends within a line, the next is tried.
+# The quickest to find; what it finds is looked at again (`_scalar`); if it ends within a line, the next is tried.
 _QUICK = r'"[^"]*+"(?=\n)'
 # Only the escapes that JSON has too, and no halves of characters.
 _DOUBLE = r'"(?:[^"\\\n]++|\\(?:["\\/nrt]|u(?:[0-9a-cA-CefEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2}))*+"'
@@ -51,8 +51,8 @@ _PAIR = rf"{_KEY}: ++(?:{_SOUND})\n"
 # Indent, dash, key, value; else nothing but a comment; else what no simple line is.
 _LINE = re.compile(rf"( *+)(- )?(?:({_KEY}):(?: ++|(?=\n)))?({_VALUE})?\n| *+\#[^\n]*+\n|([^\n]+\n?|\n)")
 
-# Related stories are half of the lines of a header, and hardly anything of them is read. As programs write them, each is
-# one match, in which all else is only looked at to be sure that it is what it seems to be.
+# Related stories are half of the lines of a header, and hardly anything of them is read. As programs write them, each
+# is one match, in which all else is only looked at to be sure that it is what it seems to be.
 LINK_KEYS = ("title", "webUrl", "originalUrl", "sourceUrl", "link")
 """What is read of each item of `related`; `load` may leave out the others."""
 _LINK = "|".join(rf"{name}: ++({_VALUE})\n" for name in LINK_KEYS)

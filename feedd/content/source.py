@@ -148,7 +148,9 @@ class Tree:
             return None
         try:
             status = os.fstat(file)
-            return (self._settled(status), _whole(file, status.st_size, at_most + 1)) if S_ISREG(status.st_mode) else None
+            return (
+                (self._settled(status), _whole(file, status.st_size, at_most + 1)) if S_ISREG(status.st_mode) else None
+            )
         finally:
             os.close(file)
 

@@ -123,7 +123,8 @@ def _with_pictures(found: Organization, provider: Provider, base: str) -> Organi
     return Organization(found.key, found.name, found.url, found.feed, icon, logo, found.aliases, found.known)
 
 
-def icon_and_logo(pictures: Iterable[Picture], base: str) -> tuple[str, str]:
+@lru_cache(maxsize=4096)
+def icon_and_logo(pictures: tuple[Picture, ...], base: str) -> tuple[str, str]:
     """The addresses of the smallest and the largest picture; empty where there is none."""
     usable = [(picture.width * picture.height, absolute(picture.url, base)) for picture in pictures]
     usable = [(size, url) for size, url in usable if url]

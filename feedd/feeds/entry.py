@@ -9,15 +9,15 @@ Every time is in whole seconds since 1970-01-01T00:00:00Z. Every URL is absolute
 can carry, but for `Entry.html`, which is sanitised HTML. An empty string means that there is none.
 """
 
-from dataclasses import dataclass
 from hashlib import blake2b
+
+from msgspec import Struct
 
 Instant = int
 """A moment in whole seconds since 1970-01-01T00:00:00Z."""
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(Struct, frozen=True, array_like=True):
     """A picture; `width` and `height` are in pixels, 0 where they are not known."""
 
     url: str
@@ -27,8 +27,7 @@ class Image:
     credit: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Category:
+class Category(Struct, frozen=True, array_like=True):
     """A topic of an entry: `term` names it for ever, `label` for people, `scheme` says whose terms these are."""
 
     term: str
@@ -36,8 +35,7 @@ class Category:
     scheme: str
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(Struct, frozen=True, array_like=True):
     """The provider of an entry: its name, home page and picture."""
 
     name: str
@@ -45,16 +43,14 @@ class Author:
     avatar: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(Struct, frozen=True):
     """A link to another story."""
 
     title: str
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True, array_like=True):
     """What subscribers see of one article.
 
     `link` is where the story is read, `via` its original where that is another page. `source_feed` is the address of
@@ -78,8 +74,7 @@ class Entry:
     language: str
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
+class Feed(Struct, frozen=True):
     """What is said of a feed as a whole, its title above all; the same in every format.
 
     `name` is the path of its documents below the output directory without the suffix, such as `topics/ai`; `base` is
@@ -106,8 +101,7 @@ class Feed:
         return f"{self.base}{self.name}.{suffix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One feed in one format: the bytes, and the path below the output directory with `/` between its parts."""
 
     path: str

@@ -16,7 +16,7 @@ import msgspec
 from feedd.errors import Problem, StateError
 
 FILE = "feedd.sqlite3"
-VERSION = 1
+VERSION = 2
 """Of the tables below. Files with another version are put aside like corrupt ones."""
 
 _TABLES = """

@@ -6,9 +6,10 @@ that the guard can keep all of it. Ids are carried over renames here. Does not r
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import replace
 
 from feedd.config import Guard
 from feedd.content.article import Reading

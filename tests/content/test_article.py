@@ -757,7 +757,7 @@ def test_unknown_fields_change_nothing() -> None:
 def test_there_is_no_attribute_that_no_row_of_the_table_reads() -> None:
     made = {"path", "slug", "collection", "story", "body"}
 
-    assert set(Article.__dataclass_fields__) == {spec.attribute for spec in FIELDS} - {"category", "deleted"} | made
+    assert set(Article.__struct_fields__) == {spec.attribute for spec in FIELDS} - {"category", "deleted"} | made
 
 
 # Heat and quality

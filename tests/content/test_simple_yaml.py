@@ -158,7 +158,7 @@ def test_related_stories_are_read_in_part(text: str) -> None:
         pytest.param("a:\nrelated:\n  - title: a\n\n  b: c\n", id="behind a blank line"),
         pytest.param("related:\n  - title: a\nrelated:\n  - title: b\n", id="twice"),
         pytest.param("related:\n  - title: a\nb: c\nrelated: d\n", id="twice, in two ways"),
-        pytest.param("related:\n  - title: a\n    b: \"c\n    d: \"\n", id="text over two lines"),
+        pytest.param('related:\n  - title: a\n    b: "c\n    d: "\n', id="text over two lines"),
         pytest.param("related:\n  - title: a\n    b:\n      - c: d\n       e: f\n", id="inner list out of line"),
     ],
 )

@@ -1,6 +1,5 @@
 """JSON Feed: every row of the mapping table (design, section 6), and the rules of version 1.1."""
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from feedd import __version__
 from feedd.errors import RenderError

@@ -1,13 +1,13 @@
 """Plan: which feeds there can be, and which of them an article goes to (design: sections 5 and 7)."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from feedd.config import Config, FeedConfig, Output, ProviderConfig, TopicConfig
 from feedd.config import Site as SiteSettings

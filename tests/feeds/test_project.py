@@ -1,13 +1,14 @@
 """Projection: an article becomes what subscribers see of it (design: sections 5 and 6)."""
 
+import dataclasses
 import re
-from dataclasses import fields, replace
 from typing import Any
 
 import lxml.html
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 
 from feedd.config import Config, Content, Site
 from feedd.config import Taxonomy as TaxonomySettings
@@ -46,7 +47,9 @@ def taxonomy(*items: TopicItem | OrganizationItem) -> Taxonomy:
 
 def config(amp: bool = False, own_pages: str = "", unknown_topics: Any = "feed", language: str = "en") -> Config:
     settings = TaxonomySettings(unknown_topics=unknown_topics)
-    return Config(replace(SITE, language=language), Content(amp=amp, own_pages=own_pages), taxonomy=settings)
+    return Config(
+        dataclasses.replace(SITE, language=language), Content(amp=amp, own_pages=own_pages), taxonomy=settings
+    )
 
 
 def entry(*known: TopicItem | OrganizationItem, settings: Config | None = None, **changes: Any) -> Entry:
@@ -233,7 +236,7 @@ def test_the_taxonomy_s_pictures_come_before_the_article_s() -> None:
 
 def test_the_article_s_pictures_serve_where_the_taxonomy_has_none() -> None:
     provider = Provider("Source", "source.example", (Picture("/huge.png", 999, 999),))
-    made = entry(replace(LISTED, pictures=()), provider=provider)
+    made = entry(dataclasses.replace(LISTED, pictures=()), provider=provider)
     assert made.author == Author("The Source", "https://source.example/", "https://news.example/huge.png")
 
 

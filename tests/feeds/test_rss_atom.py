@@ -4,13 +4,13 @@ import locale
 import threading
 import warnings
 from calendar import timegm
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
+from msgspec.structs import replace
 
 from feedd import __version__
 from feedd.errors import RenderError
@@ -538,9 +538,7 @@ def test_refusal_names_the_feed(document: Any) -> None:
 EXAMPLES = settings(max_examples=50, deadline=None)
 
 XML = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
-TEXT = st.text(XML, max_size=40).map(lambda text: " ".join(text.split())) | st.sampled_from(
-    [*ODD_TEXTS.values()]
-)
+TEXT = st.text(XML, max_size=40).map(lambda text: " ".join(text.split())) | st.sampled_from([*ODD_TEXTS.values()])
 TITLE = TEXT.filter(bool)
 URL = st.text("abcXYZ019-._~/?&=%+", max_size=20).map(lambda path: f"https://a.example/{path}")
 MOMENT = st.integers(0, 4102444800)
