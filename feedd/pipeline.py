@@ -8,7 +8,7 @@ and no more, becomes a `Problem` in the report, and is tried again by the next r
 only after the documents are in their places.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
@@ -30,7 +30,7 @@ from feedd.feeds.project import MAX_RELATED
 from feedd.feeds.select import Card, Selection, place, select
 from feedd.publish.directory import Directory
 from feedd.state.database import Database
-from feedd.state.index import Index, Row
+from feedd.state.index import Index, Look, Row
 from feedd.state.intake import Edits, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 
@@ -105,6 +105,7 @@ class Pipeline:
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
         self._rendered: dict[str, tuple[Told, _Columns]] = {}
+        self._stories: set[int] | None = None  # those of all articles, while everything is looked at
         self._complete = False
         self._rescued = False
 
@@ -128,7 +129,7 @@ class Pipeline:
         rescues: int,
     ) -> Report:
         """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
-        complete, self._complete = self._complete, False
+        complete, self._complete, self._stories = self._complete, False, None
         try:
             with self._database.transaction():
                 report = self._run(now, hints if complete else None, approved, outcome)
@@ -190,6 +191,7 @@ class Pipeline:
             observed = self._observe_all(edits, now) if renewed else self._observe(edits, last, now)
             touched = stale | observed
             self._publish(touched, workers, now, outcome)
+            self._stories = None
             return edits, len(touched)
 
     def close(self) -> None:
@@ -322,9 +324,8 @@ class Pipeline:
         filed = self.index.public_articles(edits.kept if edits.everything else None)
         self.index.refile((key, self.desk.traits(article), self.desk.look(article)) for key, article in filed)
         self._catalogue = None
-        ids = self.catalogue.ids()
-        for id in ids:
-            self._tell(id, now, id in edits.ids and id not in edits.reread)
+        self._stories = self.index.stories()
+        self._tell_all(now, edits.ids - edits.reread)
         for id in self.ledger.standing():
             if self.catalogue.get(id) is None:
                 self.ledger.retract(id, now)
@@ -372,16 +373,30 @@ class Pipeline:
         card, told = self.catalogue.get(id), self.ledger.told(id)
         if card is None or not card.shown(now):
             return told is not None and self.ledger.retract(id, now)
-        look, links, modified = self.index.look(card.key)
-        related = self._shown(links, now)
-        digest = blake2b(look + _encode(related), digest_size=16).digest()
+        new = self._news(card, self.index.look(card.key), told, now, edited)
+        self.ledger.tell([(id, new)] if new else ())
+        return new is not None
+
+    def _tell_all(self, now: int, edited: Container[str]) -> None:
+        """`_tell` for every card, with one query where that has one for each."""
+        before = self.ledger.all_told()
+        news: list[tuple[str, Told]] = []
+        for id, look in self.index.looks():
+            card, told = self.catalogue.get(id), before.get(id)
+            if card is None or not card.shown(now):
+                self.ledger.retract(id, now)
+            elif new := self._news(card, look, told, now, id in edited):
+                news.append((id, new))
+        self.ledger.tell(news)
+
+    def _news(self, card: Card, look: Look, told: Told | None, now: int, edited: bool) -> Told | None:
+        """What is told of a public entry from now on; None if that is what was told before."""
+        related = self._shown(look.links, now)
+        digest = blake2b(look.hash + _encode(related), digest_size=16).digest()
         changed = _last_change(told, digest, now, edited)
-        updated = max(moment for moment in (card.since, modified, changed) if moment is not None)
+        updated = max(moment for moment in (card.since, look.modified, changed) if moment is not None)
         new = Told(told.first_public if told else now, digest, updated, changed)
-        if new == told:
-            return False
-        self.ledger.tell(id, new)
-        return True
+        return None if new == told else new
 
     def _shown(self, links: Iterable[Link], now: int) -> tuple[Link, ...]:
         """The related links that give nothing away: those to articles of one's own that are not public are left out."""
@@ -389,6 +404,8 @@ class Pipeline:
         return tuple(islice(shown, MAX_RELATED))
 
     def _public_or_foreign(self, link: Link, now: int) -> bool:
+        if self._stories is not None and link.story not in self._stories:
+            return True
         rows = self.index.of_story(link.story)
         return not rows or any(self._seen(row, now) for row in rows)
 
@@ -453,8 +470,8 @@ class Pipeline:
         return told
 
     def _job(self, card: Card, told: Told, now: int) -> Job:
-        _, links, _ = self.index.look(card.key)
-        return Job(card.id, told.updated, self._shown(links, now), self.index.data(card.key))
+        links, article = self.index.source(card.key)
+        return Job(card.id, told.updated, self._shown(links, now), article)
 
     def _await(
         self, selection: Selection, rendering: Iterator[tuple[str, tuple[Told, _Columns]]], outcome: _Outcome

@@ -17,7 +17,7 @@ from msgspec import Struct
 from feedd.content import text
 from feedd.content.instants import instant
 from feedd.content.links import domain, host, story, web_url
-from feedd.content.simple_yaml import Flag, Mapping
+from feedd.content.text import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ _DECISIVE = frozenset({"published", "deleted", "removed", "publishedDateTime", "
 def _misspelt(head: "Header", notes: "_Notes") -> bool:
     """Name keys that are not known and look like one that is; True if such a one may have decided on publication."""
     decisive = False
-    for name in head.mapping:
+    for name in [name for name in head.mapping if name not in _KNOWN]:
         meant = _meant(name) if isinstance(name, str) else ""
         if meant and (meant not in head.mapping or meant.lower() == name.lower()):
             hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
@@ -201,13 +201,12 @@ def _misspelt(head: "Header", notes: "_Notes") -> bool:
 
 @lru_cache(maxsize=1000)
 def _meant(name: str) -> str:
-    """The known key of which another is a slip; an empty string for keys that are known, or of somebody else."""
-    if name in _KNOWN:
-        return ""
+    """The known key of which another is a slip; an empty string for keys of somebody else."""
     from difflib import get_close_matches
 
-    same = next((known for known in _KNOWN if known.lower() == name.lower()), "")
-    return same or next(iter(get_close_matches(name, _KNOWN, 1, 0.9)), "")
+    known = sorted(_KNOWN)
+    same = next((key for key in known if key.lower() == name.lower()), "")
+    return same or next(iter(get_close_matches(name, known, 1, 0.9)), "")
 
 
 def _placed(problem: Problem, path: str, head: "Header") -> Problem:
@@ -485,4 +484,4 @@ FIELDS = (
     Field("heat", ("heat",), _number, 0),
 )
 """What front matter means, one row an attribute of `Article`."""
-_KNOWN = tuple(key for spec in FIELDS for key in spec.keys)
+_KNOWN = frozenset(key for spec in FIELDS for key in spec.keys)

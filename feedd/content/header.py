@@ -18,7 +18,7 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from feedd.content import simple_yaml
-from feedd.content.simple_yaml import Flag, Mapping
+from feedd.content.text import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
 
 # PyYAML's C loader ends the process at 30,000 nested brackets and takes seconds for 20,000 (measured). A level needs

@@ -14,23 +14,11 @@ import json
 import re
 from typing import Any
 
-Mapping = dict[str, Any]
-
-
-class Flag(str):
-    """A plain scalar that YAML 1.1 reads as a boolean; the text stays, since `title: No` is a title."""
-
-    __slots__ = ()
-
-    @property
-    def on(self) -> bool:
-        """Whether it means true."""
-        return self.lower() in {"true", "yes", "on"}
-
+from feedd.content.text import Flag, Mapping
 
 # Control characters, and those that YAML 1.1 takes for line ends or refuses.
 _BAD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff\ufffe\uffff]")
-_BAD_ASCII = bytes(code for code in (*range(0x20), 0x7F) if code != 0x0A)
+_GOOD_ASCII = b"\n" + bytes(range(0x20, 0x7F))
 
 # The quickest to find; what it finds is looked at again (`_scalar`); if it ends within a line, the next is tried.
 _QUICK = r'"[^"]*+"(?=\n)'
@@ -38,18 +26,15 @@ _QUICK = r'"[^"]*+"(?=\n)'
 _DOUBLE = r'"(?:[^"\\\n]++|\\(?:["\\/nrt]|u(?:[0-9a-cA-CefEF][0-9a-fA-F]|[dD][0-7])[0-9a-fA-F]{2}))*+"'
 _SINGLE = r"'(?:[^'\n]++|'')*+'"
 # Begins with what means nothing else in YAML; no `: ` and no ` #` inside, no space at the end.
-_PLAIN = (
-    r"(?:-?[0-9A-Za-z]|[(/$\xa1-\u1fff\u2010-\u2027\u2030-\u2fff\u3001-\ud7ff\ue000-\ufefe\uff00-\ufffd"
-    r"\U00010000-\U0010ffff])"
-    r"(?:[^\n:# ]++|:(?=[^\s])|(?<! )#| ++(?=[^\n# ]))*+"
-)
-_SOUND = rf"{_DOUBLE}|{_SINGLE}|{_PLAIN}"
+_PLAIN = r"(?:-?[0-9A-Za-z]|[\w(/$])(?:[^\n:# ]++|:(?=[^\s])|(?<! )#| ++(?=[^\n# ]))*+"
+# Most values are of the first two kinds, which are quickly told.
+_SOUND = rf'"[^"\\\n]*+"(?=\n)|\w[\w.-]*+(?=\n)|{_DOUBLE}|{_SINGLE}|{_PLAIN}'
 _VALUE = rf"{_QUICK}|{_SOUND}"
 _KEY = r"(?!(?i:null):)[A-Za-z_][A-Za-z0-9_]{0,60}+"
 _PAIR = rf"{_KEY}: ++(?:{_SOUND})\n"
 
 # Indent, dash, key, value; else nothing but a comment; else what no simple line is.
-_LINE = re.compile(rf"( *+)(- )?(?:({_KEY}):(?: ++|(?=\n)))?({_VALUE})?\n| *+\#[^\n]*+\n|([^\n]+\n?|\n)")
+_LINE = re.compile(rf"( *+)(- |)(?:({_KEY}):(?: ++|(?=\n))|)({_VALUE}|)\n| *+\#[^\n]*+\n|([^\n]+\n?|\n)")
 
 # Related stories are half of the lines of a header, and hardly anything of them is read. As programs write them, each
 # is one match, in which all else is only looked at to be sure that it is what it seems to be.
@@ -74,9 +59,10 @@ def load(text: str) -> Mapping | None:
 
     `text` ends in a line end. Scalars are text, `Flag` or None; lists and mappings nest as they are indented.
     """
-    if len(text.encode().translate(None, _BAD_ASCII)) != len(text) if text.isascii() else _BAD.search(text):
-        return None
     try:
+        # What is left when all that is good and common is deleted is quickly searched.
+        if _BAD.search(text.encode().translate(None, _GOOD_ASCII).decode()):
+            return None
         start, end, related = _related(text)
         root = _lines(text[:start] + text[end:] if related else text)
     except ValueError:

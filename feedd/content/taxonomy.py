@@ -8,26 +8,28 @@ are called and where their feeds lie. Knows no articles.
 import errno
 import os
 import re
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from feedd.content import header
 from feedd.content.article import Picture, Provider, pixels
 from feedd.content.links import absolute, host, web_url
 from feedd.content.links import domain as domain_of
-from feedd.content.simple_yaml import Flag
 from feedd.content.slugs import domain_slug, hashed, slug
 from feedd.content.source import shown
-from feedd.content.text import key, plain
+from feedd.content.text import Flag, key, plain
 from feedd.errors import BrokenArticle, Problem
 
+if TYPE_CHECKING:
+    from feedd.content.header import Header
+
 MAX_FILE = 1 << 20
+_REMEMBERED = 4096  # answers
 _SUFFIXES = (".yaml", ".yml", ".md", ".markdown")
 # What may stand before the content of a YAML file: a byte order mark, comments, directives, the start of the document.
 _YAML_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:[ \t]*(?:#.*)?|%.*)\r?\n)*---[ \t]*(?:#.*)?(?:\r?\n|\Z)")
@@ -70,11 +72,17 @@ class Taxonomy:
     topics: Mapping[str, Topic] = field(default_factory=dict)
     organizations: Mapping[str, Organization] = field(default_factory=dict)
     slugs: frozenset[str] = frozenset()
+    topic: Callable[[str], Topic] = field(init=False, repr=False, compare=False)
+    """The topic that an article means by a name; one that nobody listed gets a feed of its own."""
+    _found: Callable[[Provider, str], Organization] = field(init=False, repr=False, compare=False)
 
-    def topic(self, name: str) -> Topic:
-        """The topic that an article means by that name; one that nobody listed gets a feed of its own."""
-        found = self.topics.get(key(name))
-        return found or _unknown_topic(name, self.slugs)
+    def __post_init__(self) -> None:
+        # Most articles share topics and provider with others.
+        object.__setattr__(self, "topic", lru_cache(_REMEMBERED)(self._topic))
+        object.__setattr__(self, "_found", lru_cache(_REMEMBERED)(self._organization))
+
+    def _topic(self, name: str) -> Topic:
+        return self.topics.get(key(name)) or _unknown_topic(name, self.slugs)
 
     def listed(self, slug: str) -> Topic | None:
         """The topic of the taxonomy whose feed has that file name."""
@@ -82,10 +90,13 @@ class Taxonomy:
 
     def organization(self, provider: Provider, link: str) -> Organization:
         """The provider of an article: by its domain, else by its name, else by the host of the article's link."""
+        return self._found(provider, "" if provider.domain else host(link))
+
+    def _organization(self, provider: Provider, linked: str) -> Organization:
         domain = provider.domain
         found = self.organizations.get(domain or key(provider.name))
         if not found and not domain:
-            domain = host(link)
+            domain = linked
             found = self.organizations.get(domain)
         if found:
             return found if found.icon else _with_pictures(found, provider, self.base)
@@ -107,7 +118,6 @@ class Taxonomy:
         return _climb(child, {topic.slug: topic.parent for topic in self.topics.values()})[1:]
 
 
-@lru_cache(maxsize=4096)
 def _unknown_topic(name: str, taken: frozenset[str]) -> Topic:
     lies_at = _free(slug(name), name, taken)
     return Topic(name, lies_at, lies_at, known=False)
@@ -123,7 +133,7 @@ def _with_pictures(found: Organization, provider: Provider, base: str) -> Organi
     return Organization(found.key, found.name, found.url, found.feed, icon, logo, found.aliases, found.known)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(_REMEMBERED)
 def icon_and_logo(pictures: tuple[Picture, ...], base: str) -> tuple[str, str]:
     """The addresses of the smallest and the largest picture; empty where there is none."""
     usable = [(picture.width * picture.height, absolute(picture.url, base)) for picture in pictures]
@@ -348,7 +358,7 @@ def _mapping(path: Path) -> dict[str, Any]:
         data = file.read(MAX_FILE)
     if path.suffix in {".yaml", ".yml"}:
         return _yaml_mapping(data)
-    head = header.read(data)
+    head = _header(data)
     return head.mapping if head else {}
 
 
@@ -357,7 +367,7 @@ def _yaml_mapping(data: bytes) -> dict[str, Any]:
     start = _YAML_START.match(data)
     skipped = start.end() if start else 3 * data.startswith(b"\xef\xbb\xbf")
     try:
-        head = header.read(b"---\n" + data[skipped:] + b"\n---\n")
+        head = _header(b"---\n" + data[skipped:] + b"\n---\n")
     except BrokenArticle as error:
         found = error.problem
         line = found.line and found.line - 1 + data.count(b"\n", 0, skipped)
@@ -366,6 +376,12 @@ def _yaml_mapping(data: bytes) -> dict[str, Any]:
         what = "holds more than one document"
         raise BrokenArticle(Problem("taxonomy-file", what, "Write one file for each."))
     return head.mapping if head else {}
+
+
+def _header(data: bytes) -> "Header | None":
+    from feedd.content import header  # late, as in `article.parse`
+
+    return header.read(data)
 
 
 def _text(value: object) -> str:

@@ -6,6 +6,22 @@ In: any string. Out: one line of plain text. Does not escape for XML or HTML (th
 import html
 import re
 import unicodedata
+from typing import Any
+
+Mapping = dict[str, Any]
+"""A mapping of YAML; scalars are text, `Flag` or None."""
+
+
+class Flag(str):
+    """A plain scalar that YAML 1.1 reads as a boolean; the text stays, since `title: No` is a title."""
+
+    __slots__ = ()
+
+    @property
+    def on(self) -> bool:
+        """Whether it means true."""
+        return self.lower() in {"true", "yes", "on"}
+
 
 # What no browser shows, from its beginning to its end.
 _HIDDEN = tuple(

@@ -24,10 +24,12 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWI
 
 -- The index: what was parsed from which file. A cache.
 CREATE TABLE IF NOT EXISTS file (
-    key INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, stamp BLOB NOT NULL, state TEXT NOT NULL,
+    key INTEGER PRIMARY KEY, path TEXT NOT NULL, stamp BLOB NOT NULL, state TEXT NOT NULL,
     id TEXT, guid INTEGER, story INTEGER, public INTEGER, since INTEGER, until INTEGER, modified INTEGER,
     traits BLOB, look BLOB, links BLOB, rival TEXT
 );
+-- With the stamp, so that a scan reads all of them without reading the rest.
+CREATE INDEX IF NOT EXISTS file_path ON file (path, stamp);
 CREATE INDEX IF NOT EXISTS file_id ON file (id) WHERE id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_story ON file (story) WHERE story IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_rival ON file (rival) WHERE rival IS NOT NULL;

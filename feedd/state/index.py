@@ -52,7 +52,22 @@ class Row(NamedTuple):
 
 _ROW = "SELECT key, path, id, guid, story, public, since, until, rival, stamp FROM file "
 _OF_STORY = "WHERE key IN (SELECT key FROM address WHERE story = ?)"
-_CARD = "SELECT key, id, ifnull(story, -key), since, until, traits FROM file WHERE traits IS NOT NULL AND rival IS NULL"
+_CARDS = "FROM file WHERE traits IS NOT NULL AND rival IS NULL"
+_CARD = f"SELECT key, id, ifnull(story, -key), since, until, traits {_CARDS}"
+
+
+class Look(NamedTuple):
+    """What an entry looks like: a hash of its projection but for its related links (`desk.Record.look`), those links,
+    and its `updatedDateTime`.
+    """
+
+    hash: bytes
+    links: tuple[Link, ...]
+    modified: int | None
+
+
+def _look(hash: bytes, links: bytes | None, modified: int | None) -> Look:
+    return Look(hash, decode_links(links) if links else (), modified)
 
 
 class Index:
@@ -103,6 +118,10 @@ class Index:
     def of_story(self, story: int) -> list[Row]:
         """The files with an article of which any address leads to a story."""
         return [Row(*found) for found in self._execute(_ROW + _OF_STORY, (story,))]
+
+    def stories(self) -> set[int]:
+        """The stories to which any address of any article leads."""
+        return {story for (story,) in self._execute("SELECT story FROM address")}
 
     def addresses(self, key: int) -> set[int]:
         """The stories to which an article's addresses lead."""
@@ -218,10 +237,20 @@ class Index:
                 traits = shared[data] = _decode_traits(data)
             yield Card(key, id, story, since, until, traits)
 
-    def look(self, key: int) -> tuple[bytes, tuple[Link, ...], int | None]:
-        """The look of an article's entry, its related links, and its `updatedDateTime`."""
-        look, links, modified = self._execute("SELECT look, links, modified FROM file WHERE key = ?", (key,)).fetchone()
-        return look, decode_links(links) if links else (), modified
+    def look(self, key: int) -> Look:
+        """What the entry of an article looks like."""
+        return _look(*self._execute("SELECT look, links, modified FROM file WHERE key = ?", (key,)).fetchone())
+
+    def looks(self) -> Iterator[tuple[str, Look]]:
+        """What the entries of all cards look like, each with its id."""
+        for id, *found in self._execute(f"SELECT id, look, links, modified {_CARDS}"):
+            yield id, _look(*found)
+
+    def source(self, key: int) -> tuple[tuple[Link, ...], bytes]:
+        """What an entry is written from: its related links and its article, encoded."""
+        query = "SELECT links, data FROM file JOIN article USING (key) WHERE key = ?"
+        links, data = self._execute(query, (key,)).fetchone()
+        return decode_links(links) if links else (), data
 
     def data(self, key: int) -> bytes:
         """The article of a file that has one, encoded."""

@@ -59,12 +59,20 @@ class Ledger:
         ).fetchone()
         return Told(*row) if row else None
 
-    def tell(self, id: str, told: Told) -> None:
-        """Keep what is told of an entry from now on."""
-        self._execute(
+    def all_told(self) -> dict[str, Told]:
+        """What was told of every entry, by id."""
+        rows = self._execute("SELECT id, first_public, hash, updated, changed, retracted FROM entry")
+        return {id: Told(*row) for id, *row in rows}
+
+    def tell(self, entries: Iterable[tuple[str, Told]]) -> None:
+        """Keep what is told of these entries from now on."""
+        self._executemany(
             "INSERT OR REPLACE INTO entry (id, first_public, hash, updated, changed, retracted)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (id, told.first_public, told.hash, told.updated, told.changed, told.retracted),
+            (
+                (id, told.first_public, told.hash, told.updated, told.changed, told.retracted)
+                for id, told in sorted(entries)
+            ),
         )
 
     def retract(self, id: str, now: int) -> bool:

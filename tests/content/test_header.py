@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from feedd.content import header
 from feedd.content.header import Header, says_withdrawn
-from feedd.content.simple_yaml import Flag
+from feedd.content.text import Flag
 from feedd.errors import BrokenArticle, Problem
 
 

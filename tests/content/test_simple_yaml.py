@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feedd.content import header, simple_yaml
-from feedd.content.simple_yaml import LINK_KEYS, Flag
+from feedd.content.simple_yaml import LINK_KEYS
+from feedd.content.text import Flag
 from feedd.errors import BrokenArticle
 from feedd.testing import article
 

@@ -8,8 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from feedd.content.simple_yaml import Flag
-from feedd.content.text import carriable, key, plain, repaired
+from feedd.content.text import Flag, carriable, key, plain, repaired
 
 ANY = st.text(st.characters(), max_size=60)
 PIECES = (

@@ -19,16 +19,16 @@ def ledger() -> Iterator[Ledger]:
 
 def test_what_was_told_is_remembered(ledger: Ledger) -> None:
     assert ledger.told("a") is None
-    ledger.tell("a", TOLD)
-    ledger.tell("b", Told(1, b"other", 5, 4, 6))
+    ledger.tell([("a", TOLD), ("b", Told(1, b"other", 5, 4, 6))])
 
     assert ledger.told("a") == TOLD
     assert ledger.told("b") == Told(1, b"other", 5, 4, 6)
+    assert ledger.all_told() == {"a": TOLD, "b": Told(1, b"other", 5, 4, 6)}
     assert (ledger.public(), ledger.standing(), ledger.retracted()) == (1, ["a"], [("b", 6)])
 
 
 def test_retraction_is_noted_once(ledger: Ledger) -> None:
-    ledger.tell("a", TOLD)
+    ledger.tell([("a", TOLD)])
 
     assert ledger.retract("a", 10) is True
     assert ledger.retract("a", 20) is False
