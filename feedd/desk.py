@@ -12,7 +12,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from feedd.config import Config
 from feedd.content import taxonomy as taxonomies
@@ -44,7 +44,7 @@ class Record(Struct, frozen=True, array_like=True):
 
     `id` is made from the file's name, or `guid` where that is True. `traits` are the parts of the card that come from
     the article alone, None where its author does not publish it; `look` changes when its entry does, related links left
-    aside; `links` are those links, `stories` where they lead; `addresses` are the stories to which the article's own
+    aside; `links` are those links, which `article` leaves out, `stories` where they lead; `addresses` are the stories to which the article's own
     addresses lead. `since`, `until`, `modified` in seconds since the epoch.
     """
 
@@ -118,7 +118,7 @@ class Desk:
             article.date, article.expires, article.modified,
             self.traits(article) if public else None, self.look(article) if public else None,
             _encode(links) if links else None, tuple(link.story for link in links),
-            self.addresses(article), _encode(article), problems,
+            self.addresses(article), _encode(structs.replace(article, related=())), problems,
         )  # fmt: skip
 
     def addresses(self, article: Article) -> tuple[int, ...]:

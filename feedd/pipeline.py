@@ -453,8 +453,8 @@ class Pipeline:
         todo = [id for id in cards if not self._at_hand(id, told[id])]
         for id in todo:
             self._rendered.pop(id, None)
-        jobs = [self._job(cards[id], told[id], now) for id in todo]
-        written = zip(todo, workers.write(jobs), strict=True)
+        jobs = (self._job(cards[id], told[id], now) for id in todo)
+        written = zip(todo, workers.write(jobs, len(todo)), strict=True)
         return ((id, (told[id], columns)) for id, columns in written)
 
     def _at_hand(self, id: str, told: Told) -> bool:

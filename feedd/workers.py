@@ -13,10 +13,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from multiprocessing.connection import Connection, wait
-from typing import Any, TypeVar
+from queue import SimpleQueue
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -32,7 +35,8 @@ FEW = 1000
 _CHUNK = 100
 # Chunks that may be done before their results are asked for: what waits takes memory.
 _AHEAD = 8
-_NONE = -1
+# Chunks that a process is given at a time, so that it need not wait while this one is busy.
+_QUEUE = 2
 
 _SIGNAL_OF_PARENTS_DEATH = 1  # Linux's PR_SET_PDEATHSIG
 
@@ -62,10 +66,21 @@ def _work(there: Connection, config: Config) -> None:
 def answer(there: Connection, desk: Desk) -> None:
     """Do what is asked for over a connection until its other end is closed."""
     tasks: dict[bytes, Callable[[Desk, bytes], bytes]] = {b"r": _records, b"w": _entries}
-    with suppress(EOFError):
-        while True:
-            asked = there.recv_bytes()
+    questions: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_listen, args=(there, questions), daemon=True).start()
+    with suppress(OSError):
+        while asked := questions.get():
             there.send_bytes(tasks[asked[:1]](desk, asked[1:]))
+
+
+def _listen(there: Connection, questions: "SimpleQueue[bytes]") -> None:
+    """Take what is asked for off the connection at once, however long the answer before it takes: who asks and who
+    answers would else wait for each other. Nothing stands for the end.
+    """
+    with suppress(EOFError, OSError):
+        while True:
+            questions.put(there.recv_bytes())
+    questions.put(b"")
 
 
 def _records(desk: Desk, paths: bytes) -> bytes:
@@ -87,12 +102,12 @@ def _unpacked(data: bytes) -> list[Record | Problem | None]:
 
 
 class _Helper:
-    """Another process with a desk of its own; `busy` is the number of the chunk that it works on, -1 if none."""
+    """Another process with a desk of its own; `asked` are the numbers of the chunks that it has still to answer."""
 
     def __init__(self, method: str, config: Config) -> None:
         context: Any = multiprocessing.get_context(method)
         self.connection, there = context.Pipe()
-        self.busy = _NONE
+        self.asked: deque[int] = deque()
         self._process = context.Process(target=_work, args=(there, config), daemon=True)
         self._process.start()
         there.close()
@@ -102,6 +117,31 @@ class _Helper:
         self._process.kill()
         self._process.join()
         self.connection.close()
+
+
+class _Chunks(Generic[Item]):
+    """Items in pieces, which are numbered from 0. A piece is kept until its results are handed on, since who took it
+    may die.
+    """
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._items, self._kept = iter(items), dict[int, list[Item]]()
+        self.taken = 0
+
+    def take(self) -> list[Item] | None:
+        """The next piece, None after the last."""
+        piece = list(islice(self._items, _CHUNK))
+        if not piece:
+            return None
+        self._kept[self.taken] = piece
+        self.taken += 1
+        return piece
+
+    def give_up(self, number: int) -> list[Item] | None:
+        """The piece of a number, which is kept no more; None where there is none."""
+        if number == self.taken:
+            self.take()
+        return self._kept.pop(number, None)
 
 
 class Workers:
@@ -121,52 +161,54 @@ class Workers:
 
     def records(self, paths: Sequence[str]) -> Iterator[Record | Problem | None]:
         """`Desk.records` of many paths."""
-        return self._map(b"r", paths, self._desk.records, _unpacked)
+        return self._map(b"r", paths, len(paths), self._desk.records, _unpacked)
 
-    def write(self, jobs: Sequence[Job]) -> Iterator[list[bytes | Problem]]:
-        """`Desk.write` of many jobs."""
-        return self._map(b"w", jobs, self._desk.write, _decode_entries)
+    def write(self, jobs: Iterable[Job], count: int) -> Iterator[list[bytes | Problem]]:
+        """`Desk.write` of that many jobs, which are asked for as they are needed."""
+        return self._map(b"w", jobs, count, self._desk.write, _decode_entries)
 
     def _map(
         self,
         task: bytes,
-        items: Sequence[Item],
+        items: Iterable[Item],
+        count: int,
         here: Callable[[Sequence[Item]], list[Result]],
         unpack: Callable[[bytes], list[Result]],
     ) -> Iterator[Result]:
         """The results of the items in their order, done `here` or by helpers, in chunks."""
-        chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
-        if len(items) >= FEW and self._processes > 1:
+        if count >= FEW and self._processes > 1:
             self._start()
-        done: dict[int, list[Result]] = {}
-        following = 0
+        chunks, done, number = _Chunks(items), dict[int, list[Result]](), 0
         try:
-            for number, chunk in enumerate(chunks):
-                following = self._ask(task, chunks, max(number, following), number + _AHEAD)
-                while number not in done and any(helper.busy == number for helper in self._helpers):
+            while True:
+                self._ask(task, chunks, number + _AHEAD)
+                while number not in done and any(number in helper.asked for helper in self._helpers):
                     done |= {place: unpack(data) for place, data in self._answers()}
-                    following = self._ask(task, chunks, following, number + _AHEAD)
+                    self._ask(task, chunks, number + _AHEAD)
+                chunk = chunks.give_up(number)
+                if chunk is None:
+                    return
                 yield from done.pop(number) if number in done else here(chunk)
+                number += 1
         finally:
-            for helper in [helper for helper in self._helpers if helper.busy != _NONE]:
+            for helper in [helper for helper in self._helpers if helper.asked]:
                 self._dismiss(helper)
 
-    def _ask(self, task: bytes, chunks: Sequence[Sequence[Item]], following: int, end: int) -> int:
-        """Give the next chunks to those who have nothing to do; the number of the first that nobody took."""
-        for helper in list(self._helpers):
-            if helper.busy == _NONE and following < min(end, len(chunks)):
-                try:
-                    helper.connection.send_bytes(task + _encode(chunks[following]))
-                except OSError:
-                    self._dismiss(helper)
-                else:
-                    helper.busy = following
-                    following += 1
-        return following
+    def _ask(self, task: bytes, chunks: _Chunks[Any], end: int) -> None:
+        """Give the next chunks, those before the number `end`, to whoever has too little to do."""
+        for depth in range(_QUEUE):
+            for helper in list(self._helpers):
+                if len(helper.asked) == depth and chunks.taken < end and (chunk := chunks.take()):
+                    try:
+                        helper.connection.send_bytes(task + _encode(chunk))
+                    except OSError:
+                        self._dismiss(helper)
+                    else:
+                        helper.asked.append(chunks.taken - 1)
 
     def _answers(self) -> Iterator[tuple[int, bytes]]:
         """What helpers have done, by the number of the chunk, as soon as there is anything."""
-        busy = {helper.connection: helper for helper in self._helpers if helper.busy != _NONE}
+        busy = {helper.connection: helper for helper in self._helpers if helper.asked}
         ready = wait(list(busy))
         for helper in [helper for connection, helper in busy.items() if connection in ready]:
             try:
@@ -174,8 +216,7 @@ class Workers:
             except (EOFError, OSError):
                 self._dismiss(helper)
             else:
-                number, helper.busy = helper.busy, _NONE
-                yield number, data
+                yield helper.asked.popleft(), data
 
     def _start(self) -> None:
         # A copy of this process starts at once, but must not be made while other threads hold locks.

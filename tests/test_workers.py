@@ -75,7 +75,7 @@ def test_records_come_in_the_order_of_the_paths(
 @processes
 def test_entries_come_in_the_order_of_the_jobs(desk: Desk, jobs: list[Job], processes: int) -> None:
     with Workers(desk, processes) as workers:
-        assert list(workers.write(jobs)) == desk.write(jobs)
+        assert list(workers.write(jobs, len(jobs))) == desk.write(jobs)
 
 
 class Onlooker(Desk):
@@ -96,7 +96,7 @@ def test_other_processes_do_all_the_work_if_there_are_any(site: Site, paths: lis
     desk = Onlooker(site.config)
     with Workers(desk, 2) as workers:
         assert len(list(workers.records(paths))) == len(paths)
-        assert len(list(workers.write(jobs))) == len(jobs)
+        assert len(list(workers.write(jobs, len(jobs)))) == len(jobs)
 
     assert desk.asked == 0
 
@@ -136,7 +136,7 @@ def test_killed_process_costs_nothing(
         found += records
 
         assert found == expected
-        assert list(workers.write(jobs)) == desk.write(jobs)
+        assert list(workers.write(jobs, len(jobs))) == desk.write(jobs)
 
 
 @pytest.mark.slow
@@ -238,7 +238,7 @@ def test_all_processes_killed_cost_nothing(
         found += records
 
         assert found == expected
-        assert list(workers.write(jobs)) == desk.write(jobs)
+        assert list(workers.write(jobs, len(jobs))) == desk.write(jobs)
 
 
 def test_work_that_was_left_is_not_taken_for_other_work(
@@ -249,7 +249,7 @@ def test_work_that_was_left_is_not_taken_for_other_work(
             records = workers.records(paths)
             next(records)
             records.close()  # type: ignore[attr-defined]
-        assert list(workers.write(jobs)) == desk.write(jobs)
+        assert list(workers.write(jobs, len(jobs))) == desk.write(jobs)
         assert list(workers.records(paths)) == expected
 
 
@@ -267,7 +267,7 @@ def test_process_answers_until_nobody_asks_any_more(desk: Desk, jobs: list[Job])
     here.close()
     reader.join()
 
-    assert ([one and one["path"] for one in records], problems) == (["0001.md", None], {})
+    assert ([one and one[0] for one in records], problems) == (["0001.md", None], {})
     assert entries == desk.write(jobs[:1])
 
 
