@@ -44,8 +44,8 @@ class Record(Struct, frozen=True, array_like=True):
 
     `id` is made from the file's name, or `guid` where that is True. `traits` are the parts of the card that come from
     the article alone, None where its author does not publish it; `look` changes when its entry does, related links left
-    aside; `links` are those links, which `article` leaves out, `stories` where they lead; `addresses` are the stories to which the article's own
-    addresses lead. `since`, `until`, `modified` in seconds since the epoch.
+    aside; `links` are those links, which `article` leaves out, `stories` where they lead; `addresses` are the stories
+    to which the article's own addresses lead. `since`, `until`, `modified` in seconds since the epoch.
     """
 
     path: str

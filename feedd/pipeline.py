@@ -8,6 +8,7 @@ and no more, becomes a `Problem` in the report, and is tried again by the next r
 only after the documents are in their places.
 """
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -28,19 +29,24 @@ from feedd.feeds.entry import Document, Feed
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.project import MAX_RELATED
 from feedd.feeds.select import Card, Selection, place, select
-from feedd.publish.directory import Directory
+from feedd.publish.directory import Directory, Placed
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
 from feedd.state.intake import Edits, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
+
     from feedd.workers import Workers
 
 _Columns = list[bytes | Problem]
 """An entry in each format, or why it could not be written in that."""
 
 _encode = msgspec.msgpack.Encoder().encode
+
+_WRITERS = 4
+"""Documents that are written at once: most of the time of each is waiting for the disk."""
 
 _RESCUES = 2
 """Databases that a run may go through after the first: a new or copied one, and an empty one in memory."""
@@ -85,6 +91,16 @@ class _Outcome:
     written: dict[str, None] = field(default_factory=dict)
     unchanged: int = 0
     problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A feed whose documents are being written: what will be known of it, and why one of them is not there."""
+
+    name: str
+    known: KnownFeed
+    documents: list[tuple[Document, "Future[Placed]"]] = field(default_factory=list)
+    failed: list[Problem] = field(default_factory=list)
 
 
 class Pipeline:
@@ -417,14 +433,24 @@ class Pipeline:
 
     def _publish(self, names: Iterable[str], workers: "Workers", now: int, outcome: _Outcome) -> None:
         """Bring the documents of these feeds up to date."""
+        from concurrent.futures import ThreadPoolExecutor  # takes 8 ms to import
+
         # A former name of a topic is none of its own: its documents are those of the topic.
         names = {self.desk.plan.former.get(name, name) for name in names}
         chosen = {name: selection for name in sorted(names) if (selection := self._select(name, now)) is not None}
         rendering = self._render(chosen.values(), workers, now)
-        for done, (name, selection) in enumerate(chosen.items(), 1):
-            self._await(selection, rendering, outcome)
-            self._publish_feed(name, selection, outcome)
-            self._progress("feeds", done, len(chosen))
+        under_way: deque[_UnderWay] = deque()
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            try:
+                for done, (name, selection) in enumerate(chosen.items(), 1):
+                    self._await(selection, rendering, outcome)
+                    under_way.append(self._begin_feed(name, selection, writers, outcome))
+                    if len(under_way) > _WRITERS:
+                        self._end_feed(under_way.popleft(), outcome)
+                    self._progress("feeds", done, len(chosen))
+            finally:
+                while under_way:
+                    self._end_feed(under_way.popleft(), outcome)
         try:
             self._directory.settle()
         except OSError as error:
@@ -483,18 +509,31 @@ class Pipeline:
                 outcome.problems += _failed(rendered[1])
                 self._rendered[id] = rendered
 
-    def _publish_feed(self, name: str, selection: Selection, outcome: _Outcome) -> None:
+    def _begin_feed(self, name: str, selection: Selection, writers: "Executor", outcome: _Outcome) -> "_UnderWay":
+        """Make the documents of a feed and let them be written."""
         known = self.ledger.feed(name)
         rendered = [self._rendered[card.id] for card in selection.cards]
         updated = max((told.updated for told, _ in rendered), default=known.updated if known else 0)
         feed, label = self._feed(name, selection, updated, known.label if known else None)
         stale = any(_failed(columns) for _, columns in rendered)
+        under_way = _UnderWay(name, KnownFeed(label, updated, selection.due, stale))
         for column, form in enumerate(self.desk.formats):
             entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]
-            stale |= not self._place(feed, form, entries, outcome)
+            under_way.failed += self._write(feed, form, entries, writers, under_way)
         for form in self._dropped(name):
-            stale |= not self._place(feed, form, (), outcome)
-        self.ledger.keep_feed(name, KnownFeed(label, updated, selection.due, stale))
+            under_way.failed += self._write(feed, form, (), writers, under_way)
+        return under_way
+
+    def _end_feed(self, under_way: "_UnderWay", outcome: _Outcome) -> None:
+        """Wait until the documents of a feed are in their places, and remember them."""
+        for document, placing in under_way.documents:
+            try:
+                self._placed(under_way.name, document, placing.result(), outcome)
+            except PublishError as error:
+                under_way.failed.append(error.problem)
+        outcome.problems += under_way.failed
+        known = under_way.known
+        self.ledger.keep_feed(under_way.name, replace(known, stale=known.stale or bool(under_way.failed)))
 
     def _dropped(self, name: str) -> list[Format]:
         """The formats in which a feed was written once and is no more: who still reads those finds nothing in them."""
@@ -516,19 +555,20 @@ class Pipeline:
         )  # fmt: skip
         return feed, label
 
-    def _place(self, feed: Feed, form: Format, entries: Sequence[bytes], outcome: _Outcome) -> bool:
-        """Put a feed in one format into its place, and wherever a former name of it leads; False if that failed."""
+    def _write(
+        self, feed: Feed, form: Format, entries: Sequence[bytes], writers: "Executor", under_way: "_UnderWay"
+    ) -> list[Problem]:
+        """Let a feed in one format be written to its place, and wherever a former name of it leads."""
         try:
             data = form.document(feed, entries)
-            for name in (feed.name, *self.desk.plan.aliases(feed.name)):
-                self._put(feed.name, Document(f"{name}.{form.suffix}", data), outcome)
-        except (RenderError, PublishError) as error:
-            outcome.problems.append(error.problem)
-            return False
-        return True
+        except RenderError as error:
+            return [error.problem]
+        for name in (feed.name, *self.desk.plan.aliases(feed.name)):
+            document = Document(f"{name}.{form.suffix}", data)
+            under_way.documents.append((document, writers.submit(self._directory.put, document)))
+        return []
 
-    def _put(self, name: str, document: Document, outcome: _Outcome) -> None:
-        placed = self._directory.put(document)
+    def _placed(self, name: str, document: Document, placed: Placed, outcome: _Outcome) -> None:
         if placed.written:
             outcome.written[document.path] = None
         elif document.path not in outcome.written:
