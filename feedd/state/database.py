@@ -80,6 +80,7 @@ class Database:
     ) -> None:
         self.connection, self.path, self.problems, self.durable = connection, path, problems, durable
         self._file = _identity(path) if path and durable else None
+        self._logs = False
         self.execute = connection.execute
         self.executemany = connection.executemany
 
@@ -90,12 +91,21 @@ class Database:
             self.execute("BEGIN IMMEDIATE")
             yield
             self.connection.commit()
+            self._keep_log()
         except BaseException as error:
             with suppress(sqlite3.Error):
                 self.connection.rollback()
             if self._is_to_blame(error):
                 raise StateError(self._problem(error)) from error
             raise
+
+    def _keep_log(self) -> None:
+        """Write ahead from now on, which is quick for small changes. A new file has no log until it is first filled:
+        what is appended needs none to be undone, and would be written twice.
+        """
+        if self.durable and not self._logs:
+            with suppress(sqlite3.Error):  # while somebody reads: the next time
+                self._logs = self.execute("PRAGMA journal_mode = WAL").fetchone() == ("wal",)
 
     def _is_to_blame(self, error: BaseException) -> bool:
         """Whether an exception comes from the state: from SQLite, from rows that hold what nobody wrote there, or from
@@ -205,7 +215,6 @@ def _connect(place: str, patience: float) -> sqlite3.Connection:
 def _for_writing(path: Path, patience: float) -> sqlite3.Connection:
     connection = _connect(str(path), patience)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         connection.execute("BEGIN IMMEDIATE")

@@ -54,6 +54,31 @@ def test_values_outlive_the_process(database: Database) -> None:
     assert database.get("other") is None
 
 
+def test_file_is_written_ahead_of_once_it_was_filled(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path)) as database:
+        before = database.execute("PRAGMA journal_mode").fetchone()
+        with database.transaction():
+            database.set("name", b"value")
+        after = database.execute("PRAGMA journal_mode").fetchone()
+
+    assert (before, after) == (("delete",), ("wal",))
+
+
+def test_reader_puts_that_off_and_nothing_else(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path, patience=0)) as database:
+        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT * FROM meta").fetchall()
+            with database.transaction():
+                pass
+            before = database.execute("PRAGMA journal_mode").fetchone()
+        with database.transaction():
+            database.set("name", b"value")
+        after = database.execute("PRAGMA journal_mode").fetchone()
+
+    assert (before, after) == (("delete",), ("wal",))
+
+
 def test_database_without_folder_is_in_memory_and_no_problem() -> None:
     with closing(open_database(None)) as database:
         database.set("name", b"value")
