@@ -64,16 +64,23 @@ def test_file_is_written_ahead_of_once_it_was_filled(tmp_path: Path) -> None:
     assert (before, after) == (("delete",), ("wal",))
 
 
-def test_reader_puts_that_off_and_nothing_else(tmp_path: Path) -> None:
+def test_reader_who_comes_just_then_puts_that_off(tmp_path: Path) -> None:
+    readers: list[sqlite3.Connection] = []
+
+    def come(statement: str) -> None:
+        if "journal_mode = WAL" in statement and not readers:
+            readers.append(sqlite3.connect(tmp_path / FILE, isolation_level=None))
+            readers[0].execute("BEGIN")
+            readers[0].execute("SELECT * FROM meta").fetchall()
+
     with closing(open_database(tmp_path, patience=0)) as database:
-        with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as reader:
-            reader.execute("BEGIN")
-            reader.execute("SELECT * FROM meta").fetchall()
-            with database.transaction():
-                pass
-            before = database.execute("PRAGMA journal_mode").fetchone()
+        database.connection.set_trace_callback(come)
         with database.transaction():
             database.set("name", b"value")
+        before = database.execute("PRAGMA journal_mode").fetchone()
+        readers[0].close()
+        with database.transaction():
+            database.set("name", b"other")
         after = database.execute("PRAGMA journal_mode").fetchone()
 
     assert (before, after) == (("delete",), ("wal",))
