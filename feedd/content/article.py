@@ -6,7 +6,7 @@ taxonomy, other articles, or what time it is. Times are whole seconds since the 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import lru_cache
@@ -298,6 +298,8 @@ _SAY_PUBLISHED = "Write `published: true` to publish it, `published: false` to s
 
 def _plain(raw: Any, name: str, notes: _Notes) -> str:
     """One line of plain text."""
+    if isinstance(raw, str) and raw.isascii() and text.is_plain(raw):
+        return raw if type(raw) is str else str(raw)
     if not isinstance(raw, str):
         if not isinstance(raw, int | float):
             raise _Wrong("not-text", "is not text", "Write it on one line, in quotes.")
@@ -417,12 +419,18 @@ def _domain(raw: Any, name: str, notes: _Notes) -> str:
 
 
 def _pictures(raw: Any, name: str, notes: _Notes) -> tuple[Picture, ...]:
-    items = raw if isinstance(raw, list) else []
-    return tuple(picture for item in items[:_MAX_ITEMS] if (picture := _picture(_mapping(item), name, notes)))
+    return tuple(_each_picture(raw, name, notes))
 
 
 def _image(raw: Any, name: str, notes: _Notes) -> Picture | None:
-    return next(iter(_pictures(raw, name, notes)), None)
+    """The first picture; those after it are not looked at."""
+    return next(_each_picture(raw, name, notes), None)
+
+
+def _each_picture(raw: Any, name: str, notes: _Notes) -> Iterator[Picture]:
+    for item in raw[:_MAX_ITEMS] if isinstance(raw, list) else ():
+        if picture := _picture(_mapping(item), name, notes):
+            yield picture
 
 
 def _picture(item: Mapping, name: str, notes: _Notes) -> Picture | None:
@@ -451,7 +459,10 @@ def _related(raw: Any, name: str, notes: _Notes) -> tuple[Link, ...]:
 
 
 def _link(item: Mapping, name: str, notes: _Notes) -> Link | None:
-    url = next((url for key in _LINK_KEYS if (url := web_url(item.get(key)))), "")
+    url = ""
+    for key in _LINK_KEYS:
+        if key in item and (url := web_url(item[key])):
+            break
     title = item.get("title")
     if not url or not isinstance(title, str) or not (label := _plain(title, name, notes)):
         return None

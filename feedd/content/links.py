@@ -32,7 +32,7 @@ def web_url(value: object) -> str:
     if not isinstance(value, str):
         return ""
     value = value.strip()
-    return value if _is_plain(value) else _careful(value)
+    return value if _PLAIN.fullmatch(value) and "%" not in value else _careful(value)
 
 
 def _is_plain(value: str) -> bool:

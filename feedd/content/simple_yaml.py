@@ -81,18 +81,15 @@ def _related(text: str) -> tuple[int, int, list[Mapping]]:
     found = _ITEM.match(text, end) if start or text.startswith(_RELATED) else None
     items, indent = list[Mapping](), found and found[1]
     while found and found[1] == indent:
-        first, later = found.groups()[1 : len(LINK_KEYS) + 1], found.groups()[len(LINK_KEYS) + 1 :]
-        values = zip(LINK_KEYS, map(_later, first, later), strict=True)
-        items.append({key: _scalar(value) for key, value in values if value})
+        values = found.groups()
+        items.append({key: _scalar(value) for place, key in _PLACES if (value := values[place])})
         end = found.end()
         found = _ITEM.match(text, end)
     return start, end, items if _AFTER_ITEMS.match(text, end) else []
 
 
-def _later(first: str | None, later: str | None) -> str | None:
-    return later or first
-
-
+# The groups of the first part of an item, then those of the others: a later one counts.
+_PLACES = tuple(enumerate((*LINK_KEYS, *LINK_KEYS), 1))
 _RELATED = "related:\n"
 
 
@@ -102,6 +99,12 @@ def _lines(text: str) -> Mapping:
     blocks: list[tuple[int, bool, Any]] = [(0, False, root)]
     hole, keys = "", 0
     for lead, dash, key, value, other in _LINE.findall(text):
+        if key and value and not (lead or dash):
+            keys += 1
+            root[key] = _scalar(value)
+            hole = ""
+            del blocks[1:]
+            continue
         if not (key or value):
             if other or dash:
                 raise ValueError(_DOUBT)

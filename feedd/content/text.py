@@ -44,13 +44,23 @@ def plain(value: str) -> str:
     In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. Characters that XML 1.0 cannot carry go.
     """
     value = str(value)  # and no subclass of it, which only the code that made it knows
-    if value.isprintable() and not ("<" in value or "&" in value or "  " in value) and value == value.strip():
-        return value  # four out of five; the only white space that counts as printable is the space
+    if is_plain(value):
+        return value  # four out of five
     if "<" in value:
         value = _TAG.sub("", _BREAK.sub(" ", _without_hidden(value)))
     if "&" in value:
         value = html.unescape(value)
     return _SPACE.sub(" ", _UNFIT.sub("", value)).strip()
+
+
+def is_plain(value: str) -> bool:
+    """Whether a text is for certain one line of plain text already."""
+    # The only white space that counts as printable is the space.
+    return (
+        value.isprintable()
+        and not ("<" in value or "&" in value or "  " in value)
+        and value[:1] != " " != value[-1:]
+    )
 
 
 def _without_hidden(value: str) -> str:
@@ -66,7 +76,7 @@ def _without_hidden(value: str) -> str:
 
 def carriable(value: str) -> str:
     """The text without the characters that XML 1.0 cannot carry; white space stays as it is."""
-    return _UNFIT.sub("", value)
+    return value if value.isprintable() else _UNFIT.sub("", value)
 
 
 def repaired(value: str) -> str:

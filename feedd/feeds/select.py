@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from feedd.content.text import key
 
 
@@ -36,8 +38,7 @@ class Traits(NamedTuple):
     icon: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
+class Card(Struct, frozen=True, gc=False):
     """What selection knows of an article that its author published: where it belongs, and from when until when.
 
     `key` leads to the article in the index, `story` stands for its canonical address.

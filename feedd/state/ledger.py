@@ -7,11 +7,12 @@ is shown. Times are whole seconds since the epoch.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from feedd.state.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True, gc=False):
     """What was told of one entry. `changed` is the last visible change after it was first public, `retracted` when it
     was withdrawn; `updated` is what its documents say; `hash` is of its projection.
     """
