@@ -78,8 +78,9 @@ class Tree:
         self.root = str(root)
         exclude = tuple(exclude)
         self._include, self._exclude = pattern(include), pattern(exclude)
-        # Folders of which every file is excluded.
+        # Folders of which every file is excluded, and what excludes files in others.
         self._pruned = pattern(glob.removesuffix("/**") for glob in exclude if glob.endswith("/**"))
+        self._single = pattern(glob for glob in exclude if not glob.endswith("/**"))
         self._time_ns = time_ns
 
     def wanted(self, path: str) -> bool:
@@ -171,7 +172,7 @@ class Tree:
                 if item.is_dir(follow_symlinks=False):
                     if not self._pruned.match(path):
                         folders.append(f"{path}/")
-                elif self._include.match(path) and not self._exclude.match(path):
+                elif self._include.match(path) and not self._single.match(path):
                     found = self._named_stamp(path, problems, item)
                     if found is not None:
                         yield path, found
@@ -179,7 +180,7 @@ class Tree:
     def _named_stamp(self, path: str, problems: list[Problem], item: os.DirEntry[str] | None = None) -> bytes | None:
         """The stamp of a file as it is now; None where there is none, or where nothing could name it."""
         try:
-            path.encode()
+            path.isascii() or path.encode()
             status = item.stat() if item else os.stat(f"{self.root}/{path}")  # noqa: PTH116 - a hot path
         except UnicodeEncodeError:
             problems.append(Problem("bad-file-name", "the name is not UTF-8", "Rename the file.", shown(path)))
