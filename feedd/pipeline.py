@@ -395,10 +395,10 @@ class Pipeline:
 
     def _tell_all(self, now: int, edited: Container[str]) -> None:
         """`_tell` for every card, with one query where that has one for each."""
-        before = self.ledger.all_told()
+        before, catalogue = self.ledger.all_told(), self.catalogue
         news: list[tuple[str, Told]] = []
         for id, look in self.index.looks():
-            card, told = self.catalogue.get(id), before.get(id)
+            card, told = catalogue.get(id), before.get(id)
             if card is None or not card.shown(now):
                 self.ledger.retract(id, now)
             elif new := self._news(card, look, told, now, id in edited):

@@ -116,8 +116,7 @@ class Rules:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What a file turned out to be.
 
     `skipped`: no front matter, so no article. `empty`: nothing in it at all, as while an editor is saving. `broken`: it

@@ -10,12 +10,13 @@ a missing closing fence, a list or an empty header with no metadata and no error
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import frontmatter
 import yaml
 from frontmatter.default_handlers import YAMLHandler
+from msgspec import Struct
 
 from feedd.content import simple_yaml
 from feedd.content.text import Flag, Mapping
@@ -36,8 +37,7 @@ _TOP_KEY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(Struct, frozen=True):
     """The front matter of one file and what follows it. `text` is the YAML between the fences, `above` counts the lines
     of the file before the first of it; `doubled` are top-level keys that occur more than once there.
     """

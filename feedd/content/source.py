@@ -156,8 +156,8 @@ class Tree:
             os.close(file)
 
     def _settled(self, status: os.stat_result) -> bytes:
-        now = self._time_ns()
-        lately = any(0 <= now - time < _GRAIN_NS for time in (status.st_mtime_ns, status.st_ctime_ns))
+        now, modified, changed = self._time_ns(), status.st_mtime_ns, status.st_ctime_ns
+        lately = 0 <= now - modified < _GRAIN_NS or 0 <= now - changed < _GRAIN_NS
         return UNSETTLED if lately else stamp(status)
 
     def _walk(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
