@@ -175,7 +175,20 @@ class Pipeline:
         self.index, self.ledger = Index(database), Ledger(database)
 
     def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
-        renewed = hints is None and self._renew()
+        if hints is not None or not self._renew():
+            return self._pass(now, hints, approved, outcome, None)
+        from feedd.workers import FEW, Workers
+
+        with Workers(self.desk, self._processes) as workers:
+            if self._tree.holds(FEW):
+                workers.start()  # so that they get ready while this process looks what there is to do
+            return self._pass(now, None, approved, outcome, workers)
+
+    def _pass(
+        self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome, workers: "Workers | None"
+    ) -> Report:
+        """The run itself. With `workers`, everything is looked at anew; without, only what changed."""
+        renewed = workers is not None
         changes, problems = self._changes(hints)
         if (problems or changes.total == 0) and self._knows_nothing():
             self._database.set("settings", b"")
@@ -185,7 +198,7 @@ class Pipeline:
             written, due_at = tuple(outcome.written), self._number("due", 0) or None
             report = Report(now, written=written, due=due_at, problems=tuple(problems))
         else:
-            edits, feeds = self._advance(changes, stale, last, now, renewed, approved, outcome)
+            edits, feeds = self._advance(changes, stale, last, now, approved, outcome, workers)
             report = Report(
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
@@ -195,20 +208,30 @@ class Pipeline:
         return report
 
     def _advance(
-        self, changes: Changes, stale: set[str], last: int, now: int, renewed: bool, approved: bool, outcome: _Outcome
+        self,
+        changes: Changes,
+        stale: set[str],
+        last: int,
+        now: int,
+        approved: bool,
+        outcome: _Outcome,
+        workers: "Workers | None",
     ) -> tuple[Edits, int]:
         """Take in what changed, find the feeds that this touches, and publish those."""
-        from feedd.workers import Workers  # a run that finds nothing to do needs none, nor a desk
+        if workers is None:
+            from feedd.workers import Workers  # a run that finds nothing to do needs none, nor a desk
 
-        with Workers(self.desk, self._processes) as workers:
-            if not renewed:
-                self._filled()  # before the intake, so that it is known which feeds an article leaves
-            edits = self._take_in(changes, workers, now, approved, renewed)
-            observed = self._observe_all(edits, now) if renewed else self._observe(edits, last, now)
-            touched = stale | observed
+            self._filled()  # before the intake, so that it is known which feeds an article leaves
+            with Workers(self.desk, self._processes) as few:
+                edits = self._take_in(changes, few, now, approved, renewed=False)
+                touched = stale | self._observe(edits, last, now)
+                self._publish(touched, few, now, outcome)
+        else:
+            edits = self._take_in(changes, workers, now, approved, renewed=True)
+            touched = stale | self._observe_all(edits, now)
             self._publish(touched, workers, now, outcome)
             self._stories = None
-            return edits, len(touched)
+        return edits, len(touched)
 
     def close(self) -> None:
         """Let go of the state."""

@@ -60,7 +60,9 @@ def _work(there: Connection, config: Config) -> None:
     ctypes.CDLL(None).prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
     # What is made here has no cycles, and the process does not live long: looking for some would take 6 % of its time.
     gc.disable()
-    answer(there, Desk(config))
+    desk = Desk(config)
+    desk.get_ready()
+    answer(there, desk)
 
 
 def answer(there: Connection, desk: Desk) -> None:
@@ -176,8 +178,8 @@ class Workers:
         unpack: Callable[[bytes], list[Result]],
     ) -> Iterator[Result]:
         """The results of the items in their order, done `here` or by helpers, in chunks."""
-        if count >= FEW and self._processes > 1:
-            self._start()
+        if count >= FEW:
+            self.start()
         chunks, done, number = _Chunks(items), dict[int, list[Result]](), 0
         try:
             while True:
@@ -218,7 +220,10 @@ class Workers:
             else:
                 yield helper.asked.popleft(), data
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the processes, if there are to be several, so that they are ready when there is work for them."""
+        if self._processes < 2:
+            return
         # A copy of this process starts at once, but must not be made while other threads hold locks.
         method = "fork" if threading.active_count() == 1 else "spawn"
         with suppress(OSError):  # as many as the system allows

@@ -148,13 +148,15 @@ def parse(path: str, data: bytes, rules: Rules) -> Reading:
 
 def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Reading:
     notes = _Notes(rules)
-    values = {spec.attribute: spec.value(head.mapping, notes) for spec in FIELDS}
+    values = {spec.attribute: spec.value(head.mapping, notes) for spec in _FIRST}
     link = values["web_url"] or values["original_url"]
     if not (link or rules.own_pages):
         notes.fail("no-link", "webUrl", "no absolute http(s) address", "Write webUrl, originalUrl or sourceUrl.")
     collection = rules.collection(path, values.pop("category"))
     values["published"] = _decided(head, values["published"], collection in rules.published_by_default, notes)
     values["removed"] |= values.pop("deleted")
+    if values["published"] and not values["removed"]:
+        values |= {spec.attribute: spec.value(head.mapping, notes) for spec in _SHOWN}
     if not (values["provider"].name or values["provider"].domain):
         values["provider"] = Provider(domain=host(link)) if link else Provider()
     problems = [_placed(problem, path, head) for problem in notes.problems]
@@ -262,7 +264,8 @@ class Field:
     """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
 
     The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and
-    left aside. `required` breaks the article when there is none.
+    left aside. `required` breaks the article when there is none. `shown`: nobody asks for it unless the article is
+    published, so that it is not read before.
     """
 
     attribute: str
@@ -271,6 +274,7 @@ class Field:
     absent: Any = ""
     vital: bool = False
     required: bool = False
+    shown: bool = False
 
     def value(self, mapping: Mapping, notes: _Notes) -> Any:
         """The value of this field in a front matter; what is wrong goes to the notes."""
@@ -320,7 +324,12 @@ def _word(raw: Any, name: str, notes: _Notes) -> str:
 
 def _category(raw: Any, name: str, notes: _Notes) -> str:
     """The category as a part of ids and a name to select by: lower case, words joined by hyphens."""
-    return "-".join("".join(c if c.isalnum() else " " for c in _word(raw, name, notes)).split())
+    return _hyphenated(_word(raw, name, notes))
+
+
+@lru_cache(maxsize=1000)
+def _hyphenated(words: str) -> str:
+    return "-".join("".join(c if c.isalnum() else " " for c in words).split())
 
 
 def _locale(raw: Any, name: str, notes: _Notes) -> str:
@@ -488,10 +497,11 @@ FIELDS = (
     Field("topics", ("topics",), _topics, ()),
     Field("provider", ("provider",), _provider, Provider()),
     Field("image", ("images",), _image, None),
-    Field("related", ("related",), _related, ()),
+    Field("related", ("related",), _related, (), shown=True),
     Field("language", ("locale",), _locale),
     Field("quality", ("quality",), _number, 0),
     Field("heat", ("heat",), _number, 0),
 )
 """What front matter means, one row an attribute of `Article`."""
+_FIRST, _SHOWN = (tuple(spec for spec in FIELDS if spec.shown is shown) for shown in (False, True))
 _KNOWN = frozenset(key for spec in FIELDS for key in spec.keys)

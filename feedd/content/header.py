@@ -4,8 +4,8 @@ In: bytes. Out: a `Header`, or None for a file that has no front matter. Raises 
 but cannot be read. Scalars keep the author's spelling (`title: 1984` is "1984", `version: 1.10` is "1.10"): a plain
 `true` or `No` is a `Flag`, nothing else is guessed. Does not know what the fields mean (`article` does).
 
-The file is split and read by python-frontmatter with a YAML handler of our own, because its default one answers a BOM,
-a missing closing fence, a list or an empty header with no metadata and no error.
+What is not simple enough for `simple_yaml` is split and read by python-frontmatter with a YAML handler of our own, because
+its default one answers a BOM, a missing closing fence, a list or an empty header with no metadata and no error.
 """
 
 import re
@@ -88,6 +88,10 @@ def _read(data: bytes, above: int) -> Header | None:
         if not _FENCE.match(text):
             return None
         handler = _Handler()
+        header, body = handler.split(text)
+        mapping = simple_yaml.load(header) if len(header) <= MAX_HEADER else None
+        if mapping is not None:
+            return Header(mapping, body.strip(), header, above)
         mapping, body = frontmatter.parse(text, handler=handler)
     except BrokenArticle as error:
         line = error.problem.line
@@ -120,9 +124,6 @@ class _Handler(YAMLHandler):
         return self.header, text[closing.end() :]
 
     def load(self, fm: str, **kwargs: object) -> Mapping:
-        quick = simple_yaml.load(fm) if len(fm) <= MAX_HEADER else None
-        if quick is not None:
-            return quick
         _bound(fm)
         mapping, self.doubled = load_twice_named(fm)
         if not isinstance(mapping, dict):

@@ -34,7 +34,7 @@ _KEY = r"(?!(?i:null):)[A-Za-z_][A-Za-z0-9_]{0,60}+"
 _PAIR = rf"{_KEY}: ++(?:{_SOUND})\n"
 
 # Indent, dash, key, value; else nothing but a comment; else what no simple line is.
-_LINE = re.compile(rf"( *+)(- |)(?:({_KEY}):(?: ++|(?=\n))|)({_VALUE}|)\n| *+\#[^\n]*+\n|([^\n]+\n?|\n)")
+_LINE = re.compile(rf"( *+)(- |)(?:({_KEY}):(?: ++|(?=\n))|)({_VALUE}|)\n++| *+\#[^\n]*+\n|([^\n]+\n?|\n)")
 
 # Related stories are half of the lines of a header, and hardly anything of them is read. As programs write them, each
 # is one match, in which all else is only looked at to be sure that it is what it seems to be.

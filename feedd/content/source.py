@@ -11,7 +11,9 @@ import re
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
 
@@ -109,6 +111,12 @@ class Tree:
         gone = sorted(path for path in missing if not path.startswith(folders)) if folders else sorted(missing)
         return Changes(tuple(sorted(added)), tuple(sorted(changed)), tuple(gone), total, tuple(problems))
 
+    def holds(self, count: int) -> bool:
+        """Whether there seem to be at least so many content files; quicker to tell than a scan."""
+        with suppress(SourceError):
+            return next(islice(self._items([]), count - 1, None), None) is not None
+        return False
+
     def look(self, paths: Iterable[str], known: Callable[[str], bytes | None]) -> Changes:
         """The same for some paths only, as hints name them. `known` gives the stamp of a path, None if there is none.
 
@@ -162,6 +170,13 @@ class Tree:
 
     def _walk(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
         """Each content file with its stamp, in no order."""
+        for path, item in self._items(problems):
+            found = self._named_stamp(path, problems, item)
+            if found is not None:
+                yield path, found
+
+    def _items(self, problems: list[Problem]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Whatever has the name of a content file, in no order."""
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -173,9 +188,7 @@ class Tree:
                     if not self._pruned.match(path):
                         folders.append(f"{path}/")
                 elif self._include.match(path) and not self._single.match(path):
-                    found = self._named_stamp(path, problems, item)
-                    if found is not None:
-                        yield path, found
+                    yield path, item
 
     def _named_stamp(self, path: str, problems: list[Problem], item: os.DirEntry[str] | None = None) -> bytes | None:
         """The stamp of a file as it is now; None where there is none, or where nothing could name it."""

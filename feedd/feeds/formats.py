@@ -7,6 +7,7 @@ write: feedgen takes 90 ms, which a build that finds nothing new should not wait
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -26,10 +27,12 @@ class Format:
     media_type: str
     entry: Callable[[Entry], bytes]
     document: Callable[[Feed, Sequence[bytes]], bytes]
+    get_ready: Callable[[], object]
 
 
 def _row(suffix: str, media_type: str, module: str, entry: str, document: str) -> Format:
-    return Format(suffix, media_type, _late(module, entry), _late(module, document))
+    ready = partial(import_module, f"feedd.feeds.{module}")
+    return Format(suffix, media_type, _late(module, entry), _late(module, document), ready)
 
 
 def _late(module: str, name: str) -> Callable[..., bytes]:
