@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from feedd.content import text
 from feedd.content.instants import instant
-from feedd.content.links import domain, host, story, web_url
+from feedd.content.links import domain, host, story, web_story, web_url
 from feedd.content.text import Flag, Mapping
 from feedd.errors import BrokenArticle, Problem
 
@@ -467,14 +467,13 @@ def _related(raw: Any, name: str, notes: _Notes) -> tuple[Link, ...]:
 
 
 def _link(item: Mapping, name: str, notes: _Notes) -> Link | None:
-    url = ""
-    for key in _LINK_KEYS:
-        if key in item and (url := web_url(item[key])):
-            break
     title = item.get("title")
-    if not url or not isinstance(title, str) or not (label := _plain(title, name, notes)):
+    if not isinstance(title, str) or not (label := _plain(title, name, notes)):
         return None
-    return Link(label, url, story(url))
+    for key in _LINK_KEYS:
+        if key in item and (found := web_story(item[key]))[0]:
+            return Link(label, *found)
+    return None
 
 
 _LINK_KEYS = ("webUrl", "originalUrl", "sourceUrl", "link")

@@ -35,6 +35,14 @@ def web_url(value: object) -> str:
     return value if _PLAIN.fullmatch(value) and "%" not in value else _careful(value)
 
 
+def web_story(value: object) -> tuple[str, int]:
+    """`web_url` of a value and the `story` of that, 0 without one: one look at the value instead of two."""
+    if isinstance(value, str) and "%" not in value and (plain := _PLAIN.fullmatch(value)) and not plain[4]:
+        return value, _number(_plain_canonical(plain))
+    url = web_url(value)
+    return url, story(url) if url else 0
+
+
 def _is_plain(value: str) -> bool:
     return _PLAIN.fullmatch(value) is not None and not ("%" in value and _BARE_PERCENT.search(value))
 
@@ -96,7 +104,7 @@ def canonical(url: str) -> str:
     """
     plain = _PLAIN.fullmatch(url)
     if plain and not plain[4]:
-        return plain[2].removeprefix("www.") + (plain[3] or "").rstrip("/")
+        return _plain_canonical(plain)
     parts = urlsplit(url)
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
     query = "&".join(item for item in parts.query.split("&") if item and not _TRACKING.fullmatch(item))
@@ -106,4 +114,13 @@ def canonical(url: str) -> str:
 @lru_cache(maxsize=4096)
 def story(url: str) -> int:
     """The canonical address as a number of 63 bits; two different ones share it by chance once in 10¹⁸ pairs."""
-    return int.from_bytes(blake2b(canonical(url).encode(), digest_size=8).digest(), "big") >> 1
+    return _number(canonical(url))
+
+
+def _plain_canonical(plain: re.Match[str]) -> str:
+    """The canonical form of an address without query."""
+    return plain[2].removeprefix("www.") + (plain[3] or "").rstrip("/")
+
+
+def _number(canonical: str) -> int:
+    return int.from_bytes(blake2b(canonical.encode(), digest_size=8).digest(), "big") >> 1

@@ -43,7 +43,7 @@ def plain(value: str) -> str:
 
     In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. Characters that XML 1.0 cannot carry go.
     """
-    value = str(value)  # and no subclass of it, which only the code that made it knows
+    value = str(value).strip()  # and no subclass of it, which only the code that made it knows
     if is_plain(value):
         return value  # four out of five
     if "<" in value:
