@@ -121,6 +121,7 @@ class Pipeline:
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
         self._rendered: dict[str, tuple[Told, _Columns]] = {}
+        self._unwritten: set[str] = set()  # those of them that some format could not write
         self._stories: set[int] | None = None  # those of all articles, while everything is looked at
         self._complete = False
         self._rescued = False
@@ -265,6 +266,7 @@ class Pipeline:
         if renewed:
             self._desk, self._catalogue = None, None
             self._rendered.clear()
+            self._unwritten.clear()
             self._database.set("problems", _encode(self.desk.problems))
         return renewed
 
@@ -508,8 +510,8 @@ class Pipeline:
 
     def _at_hand(self, id: str, told: Told) -> bool:
         """Whether an entry was written as it is told now; what failed is tried again."""
-        known, columns = self._rendered.get(id, (None, []))
-        return known == told and not _failed(columns)
+        known, _ = self._rendered.get(id, (None, ()))
+        return known == told and id not in self._unwritten
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
@@ -529,8 +531,13 @@ class Pipeline:
         for card in selection.cards:
             while card.id not in self._rendered:
                 id, rendered = next(rendering)
-                outcome.problems += _failed(rendered[1])
-                self._rendered[id] = rendered
+                self._keep(id, rendered, outcome)
+
+    def _keep(self, id: str, rendered: tuple[Told, _Columns], outcome: _Outcome) -> None:
+        failed = [column for column in rendered[1] if isinstance(column, Problem)]
+        (self._unwritten.add if failed else self._unwritten.discard)(id)
+        outcome.problems += failed
+        self._rendered[id] = rendered
 
     def _begin_feed(self, name: str, selection: Selection, writers: "Executor", outcome: _Outcome) -> "_UnderWay":
         """Make the documents of a feed and let them be written."""
@@ -538,7 +545,7 @@ class Pipeline:
         rendered = [self._rendered[card.id] for card in selection.cards]
         updated = max((told.updated for told, _ in rendered), default=known.updated if known else 0)
         feed, label = self._feed(name, selection, updated, known.label if known else None)
-        stale = any(_failed(columns) for _, columns in rendered)
+        stale = not self._unwritten.isdisjoint(card.id for card in selection.cards)
         under_way = _UnderWay(name, KnownFeed(label, updated, selection.due, stale))
         for column, form in enumerate(self.desk.formats):
             entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]
@@ -602,10 +609,6 @@ class Pipeline:
         """The next moment at which time alone changes something."""
         moments = (self.catalogue.next_moment(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
-
-
-def _failed(columns: _Columns) -> list[Problem]:
-    return [column for column in columns if isinstance(column, Problem)]
 
 
 def _last_change(told: Told | None, digest: bytes, now: int, edited: bool) -> int | None:

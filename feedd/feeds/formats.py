@@ -20,14 +20,14 @@ class Format:
 
     `entry` writes an entry apart from any feed, and `document` a feed around such bytes in the order given.
     Both give the same bytes for the same values, and raise RenderError for what they
-    cannot write. `suffix` ends the name of the document, without a dot.
+    cannot write. `suffix` ends the name of the document, without a dot. `get_ready` imports what both need.
     """
 
     suffix: str
     media_type: str
     entry: Callable[[Entry], bytes]
     document: Callable[[Feed, Sequence[bytes]], bytes]
-    get_ready: Callable[[], object]
+    get_ready: Callable[[], object] = tuple
 
 
 def _row(suffix: str, media_type: str, module: str, entry: str, document: str) -> Format:

@@ -469,3 +469,24 @@ def test_a_folder_whose_name_is_not_utf8_and_that_cannot_be_listed_is_reported(t
         problems = it.scan({}).problems
 
     assert [(problem.kind, problem.file) for problem in problems] == [("unreadable-folder", "caf\\udce9")]
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, True), (3, True), (4, False)])
+def test_tree_tells_whether_it_holds_so_many_files(tmp_path: Path, count: int, expected: bool) -> None:
+    for name in ("a.md", "b/c.md", "b/d/e.md", "b/note.txt", "_data/f.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+
+    assert Tree(tmp_path, ["**/*.md"], ["**/_data/**"]).holds(count) is expected
+
+
+def test_tree_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
+    assert Tree(tmp_path / "missing", ["**/*.md"]).holds(1) is False
+
+
+def test_file_is_excluded_by_a_pattern_that_names_no_folder(tmp_path: Path) -> None:
+    for name in ("a.md", "draft-a.md", "b/draft-b.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+
+    assert Tree(tmp_path, ["**/*.md"], ["**/draft-*", "b/x/**"]).scan({}).added == ("a.md",)
