@@ -271,13 +271,13 @@ def test_process_answers_until_nobody_asks_any_more(desk: Desk, jobs: list[Job])
     assert entries == desk.write(jobs[:1])
 
 
-def test_process_has_imported_what_it_needs_before_it_is_asked(site: Site) -> None:
+def test_process_has_imported_what_it_needs_before_it_is_asked(tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path; from feedd.config import load; from feedd.desk import Desk;"
         "desk = Desk(load(Path(sys.argv[1]))); before = set(sys.modules); desk.get_ready();"
         "print(*sorted(set(sys.modules) - before))"
     )
-    command = [sys.executable, "-c", program, str(site.file)]
+    command = [sys.executable, "-c", program, str(Site(tmp_path).file)]
     imported = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
 
     assert {"feedd.content.header", "feedd.feeds.rss_atom", "feedd.feeds.json_feed", "yaml", "feedgen"} <= set(imported)

@@ -4,8 +4,8 @@ In: bytes. Out: a `Header`, or None for a file that has no front matter. Raises 
 but cannot be read. Scalars keep the author's spelling (`title: 1984` is "1984", `version: 1.10` is "1.10"): a plain
 `true` or `No` is a `Flag`, nothing else is guessed. Does not know what the fields mean (`article` does).
 
-What is not simple enough for `simple_yaml` is split and read by python-frontmatter with a YAML handler of our own, because
-its default one answers a BOM, a missing closing fence, a list or an empty header with no metadata and no error.
+What is not simple enough for `simple_yaml` is split and read by python-frontmatter with a YAML handler of our own,
+because its default one answers a BOM, a missing closing fence, a list or an empty header with no metadata and no error.
 """
 
 import re
