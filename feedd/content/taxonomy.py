@@ -105,14 +105,6 @@ class Taxonomy:
         unknown = Organization(lies_at, name, f"https://{domain}/" if domain else "", known=False)
         return _with_pictures(unknown, provider, self.base)
 
-    def children(self, parent: str) -> frozenset[str]:
-        """The slugs below a topic in the tree, with its own."""
-        found, size = {parent}, 0
-        while size != len(found):
-            size = len(found)
-            found |= {topic.slug for topic in self.topics.values() if topic.parent in found}
-        return frozenset(found)
-
     def ancestors(self, child: str) -> list[str]:
         """The slugs above a topic in the tree, nearest first; a loop in the tree ends the climb."""
         return _climb(child, {topic.slug: topic.parent for topic in self.topics.values()})[1:]
