@@ -1,9 +1,11 @@
 """Command line: the one place that brings real clock, disk and terminal together.
 
 In: arguments. Out: text for people on standard error, results on standard output, and an exit code: 0 fine, 1 done but
-with problems in the content or the output, 2 usage, 78 configuration, 130 interrupted. Does no work of its own.
+with problems in the content or the output, 2 usage, 78 configuration, 130 interrupted, 141 nobody reads the output any
+more. Does no work of its own.
 """
 
+import os
 import sys
 import time
 from collections import Counter
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from feedd.explain import Explanation
     from feedd.pipeline import Pipeline, Progress, Report
 
-FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED = 0, 1, 2, 78, 130
+FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED, UNREAD = 0, 1, 2, 78, 130, 141
 _SHOWN = 20  # problems that `build` lists; `check` lists all
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -49,7 +51,11 @@ def _json(command: Command) -> Command:
 
 
 class _Commands(click.Group):
-    """Ctrl-C has an exit code of its own: click's is 1, which here means done with problems."""
+    """Ctrl-C and a reader that went away (`feedd check | head`) have the exit codes that shells give to programs which
+    these signals end: click's is 1 for both, which here means done with problems.
+
+    The signal of the latter stays ignored, as Python has it: it would end a build halfway.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -57,6 +63,9 @@ class _Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("\nfeedd: interrupted; no document is left half-written", err=True)
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            _say_no_more()
+            sys.exit(UNREAD)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -204,6 +213,13 @@ def _progress() -> "Progress":
     return show
 
 
+def _say_no_more() -> None:
+    """Let what has not been written go nowhere: Python complains if it cannot write that when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+
+
 # What is said
 
 
@@ -278,7 +294,9 @@ def _say_verdict(verdict: Any) -> None:
 def _print_json(value: Any) -> None:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value)))
+    click.echo(msgspec.json.format(msgspec.json.encode(value)), nl=False)
+    # Apart: with PYTHONUNBUFFERED a reader that went away amid a long text is noticed by the next write only.
+    click.echo()
 
 
 def _refuse(what: str) -> NoReturn:

@@ -710,11 +710,50 @@ def test_ctrl_c_while_there_are_other_processes_shows_no_traceback(moment: str, 
     assert "Traceback" not in terminal.screen
 
 
-def test_reader_that_goes_away_gets_no_traceback(site: Site) -> None:
-    for number in range(300):
-        site.write(f"{number}.md", "---\ntitle: x\n")
-    command = f"'{sys.executable}' -m feedd check --config '{site.file}' 2>&1 | head -n 1"
-    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=50, check=True)
+def unread(*arguments: str, stream: str = "stdout") -> subprocess.CompletedProcess[str]:
+    """A command in a process of its own one of whose outputs nobody reads; the other is kept."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writing}
+    command = [sys.executable, "-m", "feedd", *arguments]
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, text=True, timeout=50, check=False, **outputs)
+    finally:
+        os.close(writing)
 
-    assert len(result.stdout.splitlines()) == 1
+
+@pytest.mark.parametrize("command", [("build",), ("check",), ("explain", "first")], ids=COMMANDS)
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_output_that_nobody_reads_ends_a_command_quietly(
+    command: tuple[str, ...], form: tuple[str, ...], site: Site
+) -> None:
+    result = unread(*command, *form, "--config", str(site.file))
+
+    assert (result.returncode, result.stderr) == (141, "")
+
+
+def test_problems_that_nobody_reads_end_a_command_quietly(site: Site) -> None:
+    _break_an_article(site)
+    result = unread("check", "--config", str(site.file), stream="stderr")
+
+    assert (result.returncode, result.stdout) == (141, "")
+
+
+def test_build_that_nobody_listens_to_is_done_all_the_same(site: Site) -> None:
+    unread("build", "--config", str(site.file))
+
+    assert "0 documents written" in on(site, "build").stdout
+    assert len(site.documents()) == 9
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+@pytest.mark.parametrize("arguments", ["check --json --config '{}'", "check --config '{}' 2>&1"], ids=["json", "text"])
+def test_reader_that_goes_away_halfway_gets_no_traceback(arguments: str, unbuffered: str, site: Site) -> None:
+    for number in range(500):
+        site.write(f"{number}.md", "---\ntitle: x\n")
+    command = f"'{sys.executable}' -m feedd {arguments.format(site.file)} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=50, check=True, env=env)
+
+    assert result.stdout.splitlines()[1:] == ["141"]
     assert result.stderr == ""
