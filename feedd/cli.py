@@ -120,7 +120,7 @@ def check(file: Path, as_json: bool, strict: bool) -> None:
     sys.exit(PROBLEMS if _serious(problems) or (strict and problems) else FINE)
 
 
-@main.command(epilog="Example: feedd explain 2024-05-31-a-story.md topics/ai")
+@main.command(epilog="Example: feedd explain content/news/2024-05-31-a-story.md topics/ai")
 @_configured
 @_json
 @click.argument("article")
@@ -128,22 +128,23 @@ def check(file: Path, as_json: bool, strict: bool) -> None:
 def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
     """Say why ARTICLE is in FEED or not: each rule, in order.
 
-    ARTICLE is a path below the content directory, a file name or an id; FEED a name such as all, topics/ai or
-    providers/news.example. Without FEED, all that could hold it are explained.
+    ARTICLE is a path, from here or below the content directory, a file name or an id; FEED a name such as all,
+    topics/ai or providers/news.example, or one of its documents, such as feeds/topics/ai.atom. Without FEED, all
+    that could hold it are explained.
     """
     from feedd.explain import explain as ask
-    from feedd.explain import find
+    from feedd.explain import find, find_feed
 
     pipeline, _ = _pipeline(_load(file), dry_run=True, progress=None)
     with closing(pipeline):
-        now = _run(pipeline, approve=False).now
-        try:
-            path = find(pipeline.desk, article, pipeline)
-            if path is None:
-                _refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
-            explanation = ask(pipeline, path, now, feed)
-        except KeyError:
+        now, here = _run(pipeline, approve=False).now, _here()
+        path = find(pipeline.desk, article, pipeline, here)
+        if path is None:
+            _refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
+        name = find_feed(pipeline, feed, here) if feed else None
+        if feed and name is None:
             _refuse(f"no feed {feed!r}. There are: {', '.join(pipeline.feed_names())}")
+        explanation = ask(pipeline, path, now, name)
     _print_json(explanation) if as_json else _say_explanation(explanation)
 
 
@@ -152,6 +153,14 @@ def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
 
 def _now() -> int:
     return int(time.time())
+
+
+def _here() -> Path:
+    """Where the command was started; the root if that directory is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
 
 
 def _load(file: Path) -> "Config":

@@ -1,16 +1,20 @@
 """Explain: why an article is in a feed or not, rule by rule.
 
-In: a pipeline that has just run, the moment, and an article's path. Out: verdicts in the order in which the rules are
-asked. Decides nothing: files are read by the desk, the rules are those of `feeds.select`. Writes nothing.
+In: a pipeline that has just run, the moment, and an article's path; what somebody calls the article, or a feed, is made
+into a path, or a name, by `find` and `find_feed`. Out: verdicts in the order in which the rules are asked. Decides
+nothing: files are read by the desk, the rules are those of `feeds.select`. Writes nothing.
 """
 
 import errno
+import os
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from feedd.content.article import Article
 from feedd.desk import Desk, Record, decode_problems
 from feedd.errors import Problem
+from feedd.feeds.formats import FORMATS
 from feedd.feeds.select import Card, Spec, admits, asked, earlier_twin, enough, enters, leaves, readable, select
 from feedd.pipeline import Pipeline
 from feedd.state.index import Row
@@ -165,14 +169,53 @@ def _limit(pipeline: Pipeline, spec: Spec, card: Card, now: int, marked: Contain
     return Verdict("limit", inside, f"{'among' if inside else 'not among'} the first {spec.limit} ({spec.order})")
 
 
-def find(desk: Desk, named: str, known: Pipeline) -> str | None:
-    """The path of an article that somebody names by its path, its id, or its file name."""
-    root = desk.tree.root.rstrip("/") + "/"
-    path = named.removeprefix(root).removeprefix("./")
-    if known.index.row(path) or _is_file(desk, path):
-        return path
+# What somebody calls an article or a feed
+
+
+def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
+    """The path of an article that somebody names by its path below the content directory or as seen from the directory
+    `here`, by its id, or by its file name. Where both paths lead to a file the former wins, since messages name files
+    like that, unless `./`, `../` or `/` says that the latter is meant.
+    """
+    below, seen = named.removeprefix("./"), _below(Path(desk.tree.root), named, here)
+    for path in (seen, below) if named.startswith(("./", "../", "/")) else (below, seen):
+        if path and (known.index.row(path) or _is_file(desk, path)):
+            return path
     holders = known.index.holders(named)
     return holders[0].path if holders else known.index.path_of_name(named)
+
+
+def find_feed(known: Pipeline, named: str, here: Path) -> str | None:
+    """The name of a feed that somebody names by it, by a former name, or by one of its documents: its path below the
+    output directory or as seen from the directory `here`, or its address.
+    """
+    output, names = known.config.output.path, known.feed_names()
+    below = named.removeprefix(known.config.site.feeds_url).removeprefix("./")
+    for path in (below, below.removeprefix(f"{output.name}/"), _below(output, named, here)):
+        for name in (path, _without_format(path)):
+            name = known.desk.plan.former.get(name, name)
+            if name in names:
+                return name
+    return None
+
+
+def _below(root: Path, named: str, here: Path) -> str:
+    """A path as seen from `here` as seen from `root`; empty for one that does not lead below it."""
+    place = Path(os.path.normpath(here / named))
+    # Either may have been reached through symbolic links; the last part may be one itself, and is named as that.
+    for folder, top in ((place.parent, root), (_real(place.parent), _real(root))):
+        if folder.is_relative_to(top):
+            return (folder.relative_to(top) / place.name).as_posix()
+    return ""
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))  # `resolve` raises for a loop of links
+
+
+def _without_format(path: str) -> str:
+    name, _, suffix = path.rpartition(".")
+    return name if suffix in FORMATS else path
 
 
 def _is_file(desk: Desk, path: str) -> bool:

@@ -534,6 +534,24 @@ def test_article_is_found_by(named: str, site: Site) -> None:
     assert result.exit_code == 0
 
 
+def test_article_and_feed_are_found_as_a_shell_completes_them(site: Site) -> None:
+    on(site, "build")
+    with contextlib.chdir(site.folder):
+        result = feedd("explain", "content/news/first.md", "feeds/topics/ai.atom")
+
+    assert result.stdout.startswith("news/first.md  tag:news.example,2020:articles/first\n")
+    assert "\ntopics/ai: in\n" in result.stdout
+
+
+def test_article_is_found_although_the_directory_here_is_gone(site: Site) -> None:
+    place = site.folder / "gone"
+    place.mkdir()
+    with contextlib.chdir(site.folder):
+        os.chdir(place)
+        place.rmdir()
+        assert on(site, "explain", "first").exit_code == 0
+
+
 def test_explain_tells_each_rule_in_order_and_every_feed_that_could_hold_it(site: Site) -> None:
     site.configure('[[feed]]\nname = "films"\ntypes = ["video"]\n')
     lines = on(site, "explain", "first").stdout.splitlines()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedd.explain import Explanation, explain, find
+from feedd.explain import Explanation, explain, find, find_feed
 from feedd.pipeline import Pipeline
 from feedd.testing import Site, article, bound_by_permissions
 
@@ -401,14 +401,14 @@ def test_an_article_is_found_by_its_path_its_file_name_or_its_id(
     site.story("news/a.md")
     site.write("note.txt", "A note")
     with after_run(site) as pipeline:
-        assert find(pipeline.desk, named, pipeline) == expected
+        assert find(pipeline.desk, named, pipeline, tmp_path / "elsewhere") == expected
 
 
 def test_an_article_that_could_never_be_read_is_found_and_said_to_be_unreadable(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.story("a.md").chmod(0)
     with bound_by_permissions(), after_run(site) as pipeline:
-        path = find(pipeline.desk, "a.md", pipeline)
+        path = find(pipeline.desk, "a.md", pipeline, tmp_path)
         assert path == "a.md"
         explanation = explain(pipeline, path, site.now)
     assert refusals(explanation, "all") == ["file"]
@@ -419,7 +419,85 @@ def test_an_article_is_found_by_its_absolute_path(tmp_path: Path) -> None:
     site = Site(tmp_path)
     place = site.story("news/a.md")
     with after_run(site) as pipeline:
-        assert find(pipeline.desk, str(place), pipeline) == "news/a.md"
+        assert find(pipeline.desk, str(place), pipeline, tmp_path / "elsewhere") == "news/a.md"
+
+
+@pytest.mark.parametrize(
+    ("here", "named", "expected"),
+    [
+        (".", "content/news/a.md", "news/a.md"),
+        (".", "./content/news/a.md", "news/a.md"),
+        ("content/news", "a.md", "a.md"),
+        ("content/news", "./a.md", "news/a.md"),
+        ("content/news", "b.md", "news/b.md"),
+        ("content/news", "../a.md", "a.md"),
+        ("feeds", "../content/news/b.md", "news/b.md"),
+        ("content/news", "gone.md", "news/gone.md"),
+        (".", "content/note.txt", "note.txt"),
+        (".", "content/news/c.md", None),
+        ("content/news", "", None),
+    ],
+    ids=["below", "dotted", "2", "2-dotted", "beside", "above", "across", "gone", "not-content", "unknown", "nothing"],
+)
+def test_an_article_is_found_by_its_path_as_a_shell_has_it(
+    here: str, named: str, expected: str | None, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, SMALL_GUARD)
+    for path in ("a.md", "news/a.md", "news/b.md", "news/gone.md"):
+        site.story(path)
+    site.build()
+    (site.content / "news" / "gone.md").unlink()
+    site.write("note.txt", "A note")
+    with after_run(site) as pipeline:
+        assert find(pipeline.desk, named, pipeline, tmp_path / here) == expected
+
+
+def test_an_article_is_found_by_a_path_through_symbolic_links(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.story("news/a.md")
+    (site.content / "linked.md").symlink_to("news/a.md")
+    (tmp_path / "link").symlink_to(tmp_path / "site")
+    site.file = tmp_path / "link" / "feedd.toml"
+    with after_run(site) as pipeline:
+        named = [str(site.content / "news" / "a.md"), "link/content/news/a.md", "site/content/linked.md"]
+        assert [find(pipeline.desk, name, pipeline, tmp_path) for name in named] == [
+            "news/a.md",
+            "news/a.md",
+            "linked.md",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("here", "named", "expected"),
+    [
+        (".", "topics/ai", "topics/ai"),
+        (".", "topics/ai.atom", "topics/ai"),
+        (".", "topics/ai.rss", "topics/ai"),
+        (".", "./topics/ai.json", "topics/ai"),
+        (".", "feeds/topics/ai.json", "topics/ai"),
+        ("content", "feeds/topics/ai.json", "topics/ai"),
+        ("feeds/topics", "ai.atom", "topics/ai"),
+        ("content", "../feeds/all.atom", "all"),
+        (".", "{feeds}/all.json", "all"),
+        (".", "https://news.example/feeds/all.rss", "all"),
+        (".", "topics/machine-learning.atom", "topics/ai"),
+        (".", "providers/source.example", "providers/source.example"),
+        (".", "providers/source.example.rss", "providers/source.example"),
+        (".", "topics/ai.txt", None),
+        (".", "topics", None),
+        (".", ".atom", None),
+        (".", "https://other.example/feeds/all.rss", None),
+    ],
+)
+def test_a_feed_is_found_by_its_name_or_by_a_document(
+    here: str, named: str, expected: str | None, tmp_path: Path
+) -> None:
+    site = Site(
+        tmp_path, '[output]\nformats = ["atom"]\n[[taxonomy.topic]]\nname = "AI"\naliases = ["Machine Learning"]\n'
+    )
+    site.story("a.md")
+    with after_run(site) as pipeline:
+        assert find_feed(pipeline, named.format(feeds=site.feeds), tmp_path / here) == expected
 
 
 def test_what_lies_outside_the_content_is_never_read(tmp_path: Path) -> None:
@@ -434,7 +512,7 @@ def test_of_files_with_one_id_the_one_that_keeps_it_is_found(tmp_path: Path) -> 
     site.story("x/a.md")
     site.story("y/a.md")
     with after_run(site) as pipeline:
-        assert find(pipeline.desk, "tag:news.example,2020:articles/a", pipeline) == "x/a.md"
+        assert find(pipeline.desk, "tag:news.example,2020:articles/a", pipeline, tmp_path) == "x/a.md"
 
 
 # Agreement with what is published
