@@ -241,6 +241,9 @@ def _summary(report: "Report", pipeline: "Pipeline") -> dict[str, Any]:
         "written": report.written,
         "unchanged": report.unchanged,
         "withheld": report.withheld,
+        "came": report.came,
+        "changed": report.changed,
+        "left": report.left,
         "due": report.due,
     }
 
@@ -252,9 +255,16 @@ def _say_report(report: "Report", pipeline: "Pipeline", dry_run: bool, seconds: 
     summary = _summary(report, pipeline)
     click.echo(
         f"{'rehearsed' if dry_run else 'built'}: {_many(summary['read'], 'file')} read,"
-        f" {_many(summary['public'], 'article')} public in {_many(summary['feeds'], 'feed')},"
+        f" {_many(summary['public'], 'article')} public in {_many(summary['feeds'], 'feed')}{_news(report)},"
         f" {_many(len(report.written), 'document')} {'to write' if dry_run else 'written'}, {seconds:.2f} s"
     )
+
+
+def _news(report: "Report") -> str:
+    """How many articles came, changed and left, in parentheses; nothing if none did."""
+    counts = {"came": len(report.came), "changed": len(report.changed), "left": len(report.left)}
+    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    return f" ({told})" if told else ""
 
 
 def _many(count: int, what: str) -> str:

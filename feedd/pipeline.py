@@ -63,7 +63,9 @@ _BLIND = Problem(
 @dataclass(frozen=True, slots=True)
 class Report:
     """What a run did. `written` are the paths of the documents that changed, `feeds` those looked at, `due` the next
-    moment at which something changes by time alone, `withheld` the articles that the guard keeps from leaving.
+    moment at which something changes by time alone, `withheld` the articles that the guard keeps from leaving. `came`,
+    `changed` and `left` are ids: of articles that are public since this run, whose entry is another, and that were
+    public until this run. No other article is ever named.
     """
 
     now: int
@@ -74,6 +76,9 @@ class Report:
     withheld: int = 0
     due: int | None = None
     problems: tuple[Problem, ...] = ()
+    came: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 Progress = Callable[[str, int, int], None]
@@ -82,6 +87,15 @@ Progress = Callable[[str, int, int], None]
 
 def silent(what: str, done: int, total: int) -> None:
     """No progress."""
+
+
+@dataclass(slots=True)
+class _News:
+    """The ids of articles as in `Report`."""
+
+    came: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -123,6 +137,7 @@ class Pipeline:
         self._rendered: dict[str, tuple[Told, _Columns]] = {}
         self._unwritten: set[str] = set()  # those of them that some format could not write
         self._stories: set[int] | None = None  # those of all articles, while everything is looked at
+        self._heard = _News()  # of this run
         self._complete = False
         self._rescued = False
 
@@ -146,7 +161,7 @@ class Pipeline:
         rescues: int,
     ) -> Report:
         """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
-        complete, self._complete, self._stories = self._complete, False, None
+        complete, self._complete, self._stories, self._heard = self._complete, False, None, _News()
         try:
             with self._database.transaction():
                 report = self._run(now, hints if complete else None, approved, outcome)
@@ -203,6 +218,7 @@ class Pipeline:
             report = Report(
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
+                *(tuple(sorted(ids)) for ids in (self._heard.came, self._heard.changed, self._heard.left)),
             )  # fmt: skip
         self._database.set("now", str(now).encode())
         self._database.set("due", str(report.due or "").encode())
@@ -369,7 +385,7 @@ class Pipeline:
         self._tell_all(now, edits.ids - edits.reread)
         for id in self.ledger.standing():
             if self.catalogue.get(id) is None:
-                self.ledger.retract(id, now)
+                self._retract(id, now)
         return {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing(), *self._unled()}
 
     def _unled(self) -> set[str]:
@@ -413,10 +429,17 @@ class Pipeline:
         """
         card, told = self.catalogue.get(id), self.ledger.told(id)
         if card is None or not card.shown(now):
-            return told is not None and self.ledger.retract(id, now)
+            return told is not None and self._retract(id, now)
         new = self._news(card, self.index.look(card.key), told, now, edited)
         self.ledger.tell([(id, new)] if new else ())
         return new is not None
+
+    def _retract(self, id: str, now: int) -> bool:
+        """Note in the ledger that an entry is public no more; False if it was not before."""
+        retracted = self.ledger.retract(id, now)
+        if retracted:
+            self._heard.left.append(id)
+        return retracted
 
     def _tell_all(self, now: int, edited: Container[str]) -> None:
         """`_tell` for every card, with one query where that has one for each."""
@@ -425,7 +448,7 @@ class Pipeline:
         for id, look in self.index.looks():
             card, told = catalogue.get(id), before.get(id)
             if card is None or not card.shown(now):
-                self.ledger.retract(id, now)
+                self._retract(id, now)
             elif new := self._news(card, look, told, now, id in edited):
                 news.append((id, new))
         self.ledger.tell(news)
@@ -437,7 +460,10 @@ class Pipeline:
         changed = _last_change(told, digest, now, edited)
         updated = max(moment for moment in (card.since, look.modified, changed) if moment is not None)
         new = Told(told.first_public if told else now, digest, updated, changed)
-        return None if new == told else new
+        if new == told:
+            return None
+        (self._heard.changed if told and told.retracted is None else self._heard.came).append(card.id)
+        return new
 
     def _shown(self, links: Iterable[Link], now: int) -> tuple[Link, ...]:
         """The related links that give nothing away: those to articles of one's own that are not public are left out."""

@@ -148,7 +148,7 @@ def test_help_of_a_command_names_the_options_that_all_have(command: str) -> None
 def test_build_says_in_one_line_what_it_did(site: Site) -> None:
     result = on(site, "build")
 
-    said = r"built: 1 file read, 1 article public in 3 feeds, 9 documents written, \d+\.\d\d s\n"
+    said = r"built: 1 file read, 1 article public in 3 feeds \(1 came\), 9 documents written, \d+\.\d\d s\n"
     assert re.fullmatch(said, result.stdout)
     assert result.stderr == ""
     assert result.exit_code == 0
@@ -159,7 +159,7 @@ def test_build_without_news_writes_nothing(site: Site) -> None:
     before = files(site.feeds)
     result = on(site, "build")
 
-    assert "0 documents written" in result.stdout
+    assert "1 article public in 3 feeds, 0 documents written" in result.stdout
     assert files(site.feeds) == before
 
 
@@ -167,7 +167,7 @@ def test_build_takes_up_edits_between_two_runs(site: Site) -> None:
     on(site, "build")
     site.story("news/second.md", "The second", topics=["AI"])
 
-    assert "2 articles public in 3 feeds, 9 documents written" in on(site, "build").stdout
+    assert "2 articles public in 3 feeds (1 came), 9 documents written" in on(site, "build").stdout
 
 
 def test_build_takes_back_what_is_deleted(site: Site) -> None:
@@ -175,7 +175,7 @@ def test_build_takes_back_what_is_deleted(site: Site) -> None:
     on(site, "build")
     second.unlink()
 
-    assert "1 article public in 3 feeds, 9 documents written" in on(site, "build").stdout
+    assert "1 article public in 3 feeds (1 left), 9 documents written" in on(site, "build").stdout
     assert b"The second" not in site.documents()["all.atom"]
 
 
@@ -195,6 +195,40 @@ def test_build_json_is_for_programs(site: Site) -> None:
     assert problem["remedy"]
 
 
+def test_build_says_how_many_articles_came_changed_and_left(site: Site) -> None:
+    site.story("leaves.md")
+    on(site, "build")
+    (site.content / "leaves.md").unlink()
+    site.story("news/first.md", "The first, revised", topics=["AI"])
+    site.story("comes.md")
+    site.story("comes-too.md")
+
+    assert "3 articles public in 3 feeds (2 came, 1 changed, 1 left), 9 documents" in on(site, "build").stdout
+
+
+def test_build_json_names_the_articles_that_came_changed_and_left(site: Site) -> None:
+    site.story("leaves.md")
+    on(site, "build")
+    site.story("leaves.md", published=False)
+    site.story("news/first.md", "The first, revised", topics=["AI"])
+    site.story("comes.md")
+    report = json.loads(on(site, "build", "--json").stdout)
+
+    assert {name: report[name] for name in ("came", "changed", "left")} == {
+        "came": ["tag:news.example,2020:articles/comes"],
+        "changed": ["tag:news.example,2020:articles/first"],
+        "left": ["tag:news.example,2020:articles/leaves"],
+    }
+
+
+def test_build_says_nothing_of_articles_that_were_never_public(site: Site) -> None:
+    site.story("marsupial.md", published=False)
+    site.story("wombat.md", publishedDateTime="2099-01-01T00:00:00Z")
+    said = [on(site, "build", *form).output for form in ((), ("--json",), ("--dry-run",))]
+
+    assert [words for words in ("marsupial", "wombat", "2 came") if any(words in text for text in said)] == []
+
+
 def test_build_json_tells_when_something_changes_by_itself(site: Site) -> None:
     site.story("news/later.md", publishedDateTime="2099-01-01T00:00:00Z", webUrl="https://source.example/later")
 
@@ -209,7 +243,7 @@ def test_dry_run_writes_nothing(site: Site, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content", "feedd.toml"]
     assert "would write all.atom\n" in result.stdout
     assert "would write topics/ai.json\n" in result.stdout
-    assert "rehearsed: 1 file read, 1 article public in 3 feeds, 9 documents to write" in result.stdout
+    assert "rehearsed: 1 file read, 1 article public in 3 feeds (1 came), 9 documents to write" in result.stdout
     assert result.exit_code == 0
 
 
@@ -245,7 +279,7 @@ def test_mass_withdrawal_waits_for_approval(site: Site) -> None:
     approved = on(site, "build", "--approve")
 
     assert approved.exit_code == 0
-    assert "1 article public in 3 feeds, 9 documents written" in approved.stdout
+    assert "1 article public in 3 feeds (11 left), 9 documents written" in approved.stdout
     assert site.documents()["all.atom"].count(b"<entry>") == 1
 
 
@@ -647,7 +681,7 @@ def test_messages_are_plain_and_without_progress_where_there_is_no_terminal(site
     _break_an_article(site)
     result = process("build", "--config", str(site.file))
 
-    assert result.stdout.startswith("built: 7 files read, 6 articles public in 3 feeds, 9 documents written")
+    assert result.stdout.startswith("built: 7 files read, 6 articles public in 3 feeds (6 came), 9 documents written")
     assert re.fullmatch(r"error: broken\.md:1: .* \[no-closing-fence\]\n", result.stderr)
     assert "\x1b" not in result.stdout + result.stderr
     assert result.returncode == 1
