@@ -1,7 +1,8 @@
 """Check: every problem of configuration, taxonomy and content, found without the state and without writing anything.
 
-In: a desk, which has read the configuration. Out: problems, each with file, line, field and remedy. The rules are those
-by which a run reads; what is added here needs all articles at once, or is no obstacle to a run but likely a mistake.
+In: a desk, which has read the configuration, and the moment. Out: problems, each with file, line, field and remedy.
+The rules are those by which a run reads; what is added here needs all articles at once, or is no obstacle to a run
+but likely a mistake.
 """
 
 import os
@@ -15,10 +16,11 @@ from feedd.content.article import Article
 from feedd.content.text import key
 from feedd.desk import Desk, Record, decode_article, decode_problems, duplicate_id
 from feedd.errors import BrokenArticle, Problem, SourceError
+from feedd.feeds.select import readable
 from feedd.workers import Workers
 
 
-def check(desk: Desk) -> tuple[list[Problem], dict[str, int]]:
+def check(desk: Desk, now: int) -> tuple[list[Problem], dict[str, int]]:
     """All problems, those of settings first, then by file; and how many files are in each state."""
     problems = [*desk.problems, *_places(desk)]
     states: dict[str, int] = {}
@@ -28,21 +30,23 @@ def check(desk: Desk) -> tuple[list[Problem], dict[str, int]]:
         return [*problems, error.problem], states
     problems += changes.problems
     with Workers(desk) as workers:
-        problems += _files(desk, workers.records(changes.added), states)
+        problems += _files(desk, workers.records(changes.added), states, now)
     return problems, states
 
 
-def _files(desk: Desk, records: Iterable[Record | Problem | None], states: dict[str, int]) -> Iterator[Problem]:
+def _files(
+    desk: Desk, records: Iterable[Record | Problem | None], states: dict[str, int], now: int
+) -> Iterator[Problem]:
     keepers: dict[str, str] = {}
     for record in records:
         if isinstance(record, Problem):
             yield record
         elif record is not None:
             states[record.state] = states.get(record.state, 0) + 1
-            yield from _file(desk, record, keepers)
+            yield from _file(desk, record, keepers, now)
 
 
-def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Problem]:
+def _file(desk: Desk, record: Record, keepers: dict[str, str], now: int) -> Iterator[Problem]:
     if record.problems:
         yield from decode_problems(record.problems)
     if record.id is None or record.article is None:
@@ -50,7 +54,18 @@ def _file(desk: Desk, record: Record, keepers: dict[str, str]) -> Iterator[Probl
     keeper = keepers.setdefault(record.id, record.path)
     if keeper != record.path:
         yield duplicate_id(record.path, record.id, keeper, _line(desk, record.path, "guid"))
-    yield from unknown_topics(desk, decode_article(record.article))
+    article = decode_article(record.article)
+    yield from _announced(desk, article, now)
+    yield from unknown_topics(desk, article)
+
+
+def _announced(desk: Desk, article: Article, now: int) -> Iterator[Problem]:
+    """An update that is yet to come, unless the article itself is: most likely a slip."""
+    if article.modified is not None and article.modified > max(now, article.date):
+        what = f"is in the future; until {readable(article.modified)} no feed tells of it"
+        line = _line(desk, article.path, "updatedDateTime")
+        remedy = "Write when the article was last changed, or leave it out."
+        yield Problem("future-update", what, remedy, article.path, line, "updatedDateTime", "warning")
 
 
 def unknown_topics(desk: Desk, article: Article) -> Iterator[Problem]:

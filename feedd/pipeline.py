@@ -408,7 +408,8 @@ class Pipeline:
         crossing = self.catalogue.crossing(last, now)
         cards = [card for id in crossing if (card := self.catalogue.get(id))]
         stories = edits.stories.union(*(self.index.addresses(card.key) for card in cards))
-        for id in sorted({*edits.ids, *crossing, *self.index.relating(stories)}):
+        updating = self.index.updating(last, now)
+        for id in sorted({*edits.ids, *crossing, *updating, *self.index.relating(stories)}):
             if self._tell(id, now, id not in edits.reread) and (card := self.catalogue.get(id)):
                 touched |= set(self.desk.plan.route(card))
         return touched
@@ -454,11 +455,14 @@ class Pipeline:
         self.ledger.tell(news)
 
     def _news(self, card: Card, look: Look, told: Told | None, now: int, edited: bool) -> Told | None:
-        """What is told of a public entry from now on; None if that is what was told before."""
+        """What is told of a public entry from now on; None if that is what was told before. What its front matter says
+        of an update that is yet to come is not told before then.
+        """
         related = self._shown(look.links, now)
         digest = blake2b(look.hash + _encode(related), digest_size=16).digest()
         changed = _last_change(told, digest, now, edited)
-        updated = max(moment for moment in (card.since, look.modified, changed) if moment is not None)
+        modified = look.modified if look.modified is not None and look.modified <= now else None
+        updated = max(moment for moment in (card.since, modified, changed) if moment is not None)
         new = Told(told.first_public if told else now, digest, updated, changed)
         if new == told:
             return None
@@ -633,7 +637,7 @@ class Pipeline:
 
     def _due(self, now: int) -> int | None:
         """The next moment at which time alone changes something."""
-        moments = (self.catalogue.next_moment(now), self.ledger.next_due())
+        moments = (self.catalogue.next_moment(now), self.index.next_update(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
 
 

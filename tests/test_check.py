@@ -18,7 +18,7 @@ from feedd.workers import FEW
 
 
 def checked(site: Site) -> list[Problem]:
-    return check(Desk(site.config))[0]
+    return check(Desk(site.config), site.now)[0]
 
 
 @pytest.fixture
@@ -42,11 +42,11 @@ def test_a_sound_site_has_no_problems(site: Site) -> None:
     site.write("note.md", "Just a note")
     site.write("empty.md", "")
     site.write("_data/b.md", "---\ntitle: [")
-    assert check(Desk(site.config)) == ([], {"article": 1, "skipped": 1, "empty": 1})
+    assert check(Desk(site.config), site.now) == ([], {"article": 1, "skipped": 1, "empty": 1})
 
 
 def test_an_empty_site_has_no_problems(site: Site) -> None:
-    assert check(Desk(site.config)) == ([], {})
+    assert check(Desk(site.config), site.now) == ([], {})
 
 
 # Problems of one file
@@ -126,7 +126,7 @@ def test_files_are_counted_by_what_they_are(site: Site) -> None:
     site.story("a.md")
     site.story("b.md", published=False)
     site.write("c.md", "---\ntitle: [\n---\n")
-    assert check(Desk(site.config))[1] == {"article": 2, "broken": 1}
+    assert check(Desk(site.config), site.now)[1] == {"article": 2, "broken": 1}
 
 
 def test_problems_come_by_file_whatever_they_are(site: Site) -> None:
@@ -164,9 +164,31 @@ def test_a_folder_that_cannot_be_listed_is_said(site: Site) -> None:
 
 def test_a_content_directory_that_is_not_there_is_said(site: Site) -> None:
     site.content.rmdir()
-    problems, states = check(Desk(site.config))
+    problems, states = check(Desk(site.config), site.now)
     assert [(one.kind, one.file, one.field) for one in problems] == [("no-content", str(site.content), "content.path")]
     assert states == {}
+
+
+def test_an_update_that_is_yet_to_come_is_said(site: Site) -> None:
+    site.write("a.md", lines("excerpt: x", "updatedDateTime: 2024-06-01T12:00:01Z"))
+    assert checked(site) == [
+        Problem(
+            "future-update",
+            "is in the future; until 2024-06-01T12:00:01Z no feed tells of it",
+            "Write when the article was last changed, or leave it out.",
+            "a.md",
+            3,
+            "updatedDateTime",
+            "warning",
+        )
+    ]
+    site.now += 1
+    assert checked(site) == []
+
+
+def test_an_update_before_publication_is_no_problem(site: Site) -> None:
+    site.write("a.md", lines("date: 2030-01-02T00:00:00Z", "updatedDateTime: 2030-01-01T00:00:00Z"))
+    assert checked(site) == []
 
 
 # Problems of several files
@@ -286,7 +308,7 @@ class HauntedTree(Tree):
 def test_a_file_that_goes_meanwhile_is_no_problem(site: Site) -> None:
     desk = Desk(site.config)
     desk.tree = HauntedTree(site.content, ["**/*.md"])
-    assert check(desk) == ([], {})
+    assert check(desk, site.now) == ([], {})
 
 
 # Taxonomy and places
@@ -379,6 +401,6 @@ def test_many_files_are_checked_as_few_are(site: Site) -> None:
     """Other processes help with many."""
     for number in range(FEW + 1):
         site.write(f"{number:05}.md", lines("quality: good") if number % 100 == 0 else lines("quality: 1"))
-    problems, states = check(Desk(site.config))
+    problems, states = check(Desk(site.config), site.now)
     assert [problem.file for problem in problems] == [f"{number:05}.md" for number in range(0, FEW + 1, 100)]
     assert states == {"article": FEW + 1}

@@ -284,6 +284,78 @@ def test_front_matter_may_say_a_later_update(site: Site) -> None:
     assert modified(site)["One"] == "2024-05-20T10:00:00Z"
 
 
+@pytest.fixture
+def announcing(tmp_path: Path) -> Site:
+    """A site with one article, which says that it will be updated in an hour."""
+    site = Site(tmp_path)
+    site.story("one.md", "One", updatedDateTime=zulu(NOON + HOUR))
+    return site
+
+
+def test_update_that_is_yet_to_come_is_told_by_no_document(announcing: Site) -> None:
+    report = announcing.build()
+
+    assert zulu(NOON + HOUR).encode() not in everywhere(announcing)
+    assert b"01 Jun 2024" not in everywhere(announcing)
+    assert modified(announcing) == {"One": "2024-05-01T08:00:00Z"}
+    assert report.due == NOON + HOUR
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["same process", "new process"])
+def test_update_is_told_from_its_moment_on(announcing: Site, restarted: bool, tmp_path: Path) -> None:
+    with closing(announcing.pipeline()) as pipeline:
+        pipeline.run(NOON)
+        before = stand(announcing)
+        pipeline.run(NOON + HOUR - 1, hints=())
+        assert stand(announcing) == before
+        announcing.now = NOON + HOUR
+        report = announcing.build() if restarted else pipeline.run(announcing.now, hints=())
+
+    assert modified(announcing) == {"One": zulu(NOON + HOUR)}
+    assert report.due is None
+
+    fresh = Site(tmp_path / "fresh")
+    fresh.story("one.md", "One", updatedDateTime=zulu(NOON + HOUR))
+    fresh.now = announcing.now
+    fresh.build()
+    assert fresh.documents() == announcing.documents()
+
+
+def test_update_that_is_yet_to_come_makes_no_noise_of_a_quiet_edit(announcing: Site) -> None:
+    announcing.build()
+    announcing.story("one.md", "One", updatedDateTime=zulu(NOON + HOUR), heat=5)
+    announcing.now += MINUTE
+
+    assert announcing.build().written == ()
+
+
+def test_visible_edit_before_an_announced_update_is_told_at_once(announcing: Site) -> None:
+    announcing.build()
+    announcing.story("one.md", "One", excerpt="Corrected.", updatedDateTime=zulu(NOON + HOUR))
+    announcing.now += MINUTE
+    announcing.build()
+    assert modified(announcing) == {"One": zulu(NOON + MINUTE)}
+
+    announcing.now = NOON + DAY
+    announcing.build()
+    assert modified(announcing) == {"One": zulu(NOON + HOUR)}
+
+
+def test_announced_update_of_an_article_that_is_not_published_is_never_due(announcing: Site) -> None:
+    announcing.story("one.md", "One", updatedDateTime=zulu(NOON + HOUR), published=False)
+
+    assert announcing.build().due is None
+
+
+def test_announced_update_before_publication_is_never_due(announcing: Site) -> None:
+    announcing.story("one.md", "One", updatedDateTime=zulu(NOON + HOUR), publishedDateTime=zulu(NOON + 2 * HOUR))
+
+    assert announcing.build().due == NOON + 2 * HOUR
+    announcing.now = NOON + 2 * HOUR
+    announcing.build()
+    assert modified(announcing) == {"One": zulu(NOON + 2 * HOUR)}
+
+
 def test_visible_edit_under_embargo_is_none(site: Site) -> None:
     site.story("later.md", "Draft", publishedDateTime=zulu(NOON + HOUR))
     site.build()

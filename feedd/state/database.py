@@ -32,6 +32,7 @@ CREATE TABLE IF NOT EXISTS file (
 CREATE INDEX IF NOT EXISTS file_path ON file (path, stamp);
 CREATE INDEX IF NOT EXISTS file_id ON file (id) WHERE id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_story ON file (story) WHERE story IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_modified ON file (modified) WHERE modified > since;
 CREATE INDEX IF NOT EXISTS file_rival ON file (rival) WHERE rival IS NOT NULL;
 CREATE TABLE IF NOT EXISTS article (key INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS address (story INTEGER, key INTEGER, PRIMARY KEY (story, key)) WITHOUT ROWID;

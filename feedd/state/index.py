@@ -55,6 +55,8 @@ _OF_STORY = "WHERE key IN (SELECT key FROM address WHERE story = ?)"
 _CARDS = "FROM file WHERE traits IS NOT NULL AND rival IS NULL"
 _CARD = f"SELECT key, id, ifnull(story, -key), since, until, traits {_CARDS}"
 
+_LATER = "AND modified > since AND modified > ?"
+
 
 class Look(NamedTuple):
     """What an entry looks like: a hash of its projection but for its related links (`desk.Record.look`), those links,
@@ -236,6 +238,16 @@ class Index:
             if traits is None:
                 traits = shared[data] = _decode_traits(data)
             yield Card(key, id, story, since, until, traits)
+
+    def updating(self, one: int, other: int) -> list[str]:
+        """The ids of the cards whose `updatedDateTime` is after the earlier of two moments and not after the later."""
+        moments = sorted((one, other))
+        return [id for (id,) in self._execute(f"SELECT id {_CARDS} {_LATER} AND modified <= ?", moments)]
+
+    def next_update(self, now: int) -> int | None:
+        """The first moment after `now` that is the `updatedDateTime` of a card."""
+        found: int | None = self._execute(f"SELECT min(modified) {_CARDS} {_LATER}", (now,)).fetchone()[0]
+        return found
 
     def look(self, key: int) -> Look:
         """What the entry of an article looks like."""
