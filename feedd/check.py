@@ -1,16 +1,18 @@
 """Check: every problem of configuration, taxonomy and content, found without the state and without writing anything.
 
-In: a desk, which has read the configuration, and the moment. Out: problems, each with file, line, field and remedy.
-The rules are those by which a run reads; what is added here needs all articles at once, or is no obstacle to a run
-but likely a mistake.
+In: a desk, which has read the configuration, its file, and the moment. Out: problems, each with file, line, field and
+remedy. The rules are those by which a run reads; what is added here needs all articles at once, or is no obstacle to
+a run but likely a mistake.
 """
 
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
+from feedd.config import Where, noted
 from feedd.content import header
 from feedd.content.article import Article
 from feedd.content.text import key
@@ -20,41 +22,50 @@ from feedd.feeds.select import readable
 from feedd.workers import Workers
 
 
-def check(desk: Desk, now: int) -> tuple[list[Problem], dict[str, int]]:
-    """All problems, those of settings first, then by file; and how many files are in each state."""
-    problems = [*desk.problems, *_places(desk)]
-    states: dict[str, int] = {}
+@dataclass(slots=True)
+class _Survey:
+    """What the files show together: how many are in each state, which keeps which id, the collections of articles."""
+
+    states: dict[str, int] = field(default_factory=dict)
+    keepers: dict[str, str] = field(default_factory=dict)
+    collections: set[str] = field(default_factory=set)
+
+
+def check(desk: Desk, file: Path, now: int) -> tuple[list[Problem], dict[str, int]]:
+    """All problems, those of settings first, then by file; and how many files are in each state. `file` is that of the
+    configuration.
+    """
+    settings = [*desk.problems, *_places(desk)]
+    survey = _Survey()
     try:
         changes = desk.tree.scan({})
     except SourceError as error:
-        return [*problems, error.problem], states
-    problems += changes.problems
+        return [*settings, error.problem], survey.states
     with Workers(desk) as workers:
-        problems += _files(desk, workers.records(changes.added), states, now)
-    return problems, states
+        problems = list(_files(desk, workers.records(changes.added), survey, now))
+    settings += [*_folders(desk, file, changes.added), *_collections(desk, file, survey.collections)]
+    return [*settings, *changes.problems, *problems], survey.states
 
 
-def _files(
-    desk: Desk, records: Iterable[Record | Problem | None], states: dict[str, int], now: int
-) -> Iterator[Problem]:
-    keepers: dict[str, str] = {}
+def _files(desk: Desk, records: Iterable[Record | Problem | None], survey: _Survey, now: int) -> Iterator[Problem]:
     for record in records:
         if isinstance(record, Problem):
             yield record
         elif record is not None:
-            states[record.state] = states.get(record.state, 0) + 1
-            yield from _file(desk, record, keepers, now)
+            survey.states[record.state] = survey.states.get(record.state, 0) + 1
+            yield from _file(desk, record, survey, now)
 
 
-def _file(desk: Desk, record: Record, keepers: dict[str, str], now: int) -> Iterator[Problem]:
+def _file(desk: Desk, record: Record, survey: _Survey, now: int) -> Iterator[Problem]:
     if record.problems:
         yield from decode_problems(record.problems)
     if record.id is None or record.article is None:
         return
-    keeper = keepers.setdefault(record.id, record.path)
+    keeper = survey.keepers.setdefault(record.id, record.path)
     if keeper != record.path:
         yield duplicate_id(record.path, record.id, keeper, _line(desk, record.path, "guid"))
     article = decode_article(record.article)
+    survey.collections.add(article.collection)
     yield from _announced(desk, article, now)
     yield from unknown_topics(desk, article)
 
@@ -92,10 +103,39 @@ def _line(desk: Desk, path: str, field: str) -> int | None:
     return None
 
 
+def _collections(desk: Desk, file: Path, had: set[str]) -> Iterator[Problem]:
+    """Collections that feeds ask for and that there are not; `had` are those of the articles."""
+    config = desk.config
+    known = sorted(had | {one.name for one in config.collections})
+    asked: list[tuple[Where, tuple[str, ...]]] = [(("output", "collections"), config.output.collections)]
+    asked += [(("feed", number, "collections"), feed.collections) for number, feed in enumerate(config.feeds, 1)]
+    for where, names in asked:
+        for place, name in enumerate(names, 1):
+            if key(name) not in known:
+                what = f"{name!r} is a collection that no [[collection]] defines and no article has"
+                remedy = _nearest(key(name), known) or f"Name one that there is: {', '.join(known) or 'none so far'}."
+                yield noted(file, "unknown-collection", (*where, place), what, remedy)
+
+
+def _folders(desk: Desk, file: Path, paths: Iterable[str]) -> Iterator[Problem]:
+    """Folders of collections that there are not; `paths` are those of all files."""
+    for number, collection in enumerate(desk.config.collections, 1):
+        for place, folder in enumerate(collection.folders, 1):
+            if not os.path.isdir(desk.config.content.path / folder):  # noqa: PTH112 - raises for no place
+                what = f"{folder!r} is no folder below content.path, so no article is in it"
+                remedy = _nearest(folder, {path.rpartition("/")[0] for path in paths}) or "Create it, or leave it out."
+                yield noted(file, "no-folder", ("collection", number, "folders", place), what, remedy)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f"Did you mean {near[0]!r}?" if near else ""
+
+
 def _places(desk: Desk) -> Iterator[Problem]:
     """Directories in which feedd could not write."""
-    for field, place in (("output.path", desk.config.output.path), ("state.path", desk.config.state.path)):
+    for name, place in (("output.path", desk.config.output.path), ("state.path", desk.config.state.path)):
         nearest = next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK, effective_ids=True):
             what = f"{nearest} is not a directory that this user can write in"
-            yield Problem("not-writable", what, "Mend its permissions, or name another.", str(place), field=field)
+            yield Problem("not-writable", what, "Mend its permissions, or name another.", str(place), field=name)

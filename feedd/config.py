@@ -1032,6 +1032,15 @@ def _problems(findings: Iterable[_Finding], file: str, text: str) -> tuple[Probl
     return tuple(sorted(found, key=lambda problem: problem.line or 0))
 
 
+def noted(file: Path, kind: str, where: Where, what: str, remedy: str) -> Problem:
+    """A warning about a key of a configuration that is sound by itself; its line is looked up in the file."""
+    try:
+        line = _line(where, _lines(_text(file)))
+    except ConfigError:  # it was changed meanwhile
+        line = None
+    return Problem(kind, what, remedy, str(file), line, _dotted(where), "warning")
+
+
 def _toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)

@@ -8,6 +8,7 @@ touch the state, and decides nothing about feeds.
 import re
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from pathlib import PurePosixPath
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -167,9 +168,15 @@ class Desk:
 
 
 def duplicate_id(path: str, id: str, keeper: str, line: int | None = None) -> Problem:
-    """The problem of a file whose id another file keeps."""
-    what = f"has the id {id} of {keeper}, which keeps it; this one is in no feed"
-    return Problem("duplicate-id", what, "Rename one of the two files, or give it a `guid`.", path, line, "guid")
+    """The problem of a file whose id another file keeps: both have one name, or say one `guid`."""
+    name = PurePosixPath(path).stem
+    if name == PurePosixPath(keeper).stem and id.endswith(quote(f"/{name}", safe=_SPECIFIC)):
+        reason = f", since both files are called {name!r}, whatever their folders"
+        remedy = "Give this file a name of its own, or write a `guid` in it."
+    else:
+        reason, remedy = "", "Write another `guid` in one of the two, or none."
+    what = f"has the id {id} of {keeper}{reason}; that one keeps it, this one is in no feed"
+    return Problem("duplicate-id", what, remedy, path, line, "guid")
 
 
 def _entry_bytes(form: Format, entry: Entry) -> bytes | Problem:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from feedd.workers import FEW
 
 
 def checked(site: Site) -> list[Problem]:
-    return check(Desk(site.config), site.now)[0]
+    return check(Desk(site.config), site.file, site.now)[0]
 
 
 @pytest.fixture
@@ -42,11 +43,11 @@ def test_a_sound_site_has_no_problems(site: Site) -> None:
     site.write("note.md", "Just a note")
     site.write("empty.md", "")
     site.write("_data/b.md", "---\ntitle: [")
-    assert check(Desk(site.config), site.now) == ([], {"article": 1, "skipped": 1, "empty": 1})
+    assert check(Desk(site.config), site.file, site.now) == ([], {"article": 1, "skipped": 1, "empty": 1})
 
 
 def test_an_empty_site_has_no_problems(site: Site) -> None:
-    assert check(Desk(site.config), site.now) == ([], {})
+    assert check(Desk(site.config), site.file, site.now) == ([], {})
 
 
 # Problems of one file
@@ -126,7 +127,7 @@ def test_files_are_counted_by_what_they_are(site: Site) -> None:
     site.story("a.md")
     site.story("b.md", published=False)
     site.write("c.md", "---\ntitle: [\n---\n")
-    assert check(Desk(site.config), site.now)[1] == {"article": 2, "broken": 1}
+    assert check(Desk(site.config), site.file, site.now)[1] == {"article": 2, "broken": 1}
 
 
 def test_problems_come_by_file_whatever_they_are(site: Site) -> None:
@@ -164,7 +165,7 @@ def test_a_folder_that_cannot_be_listed_is_said(site: Site) -> None:
 
 def test_a_content_directory_that_is_not_there_is_said(site: Site) -> None:
     site.content.rmdir()
-    problems, states = check(Desk(site.config), site.now)
+    problems, states = check(Desk(site.config), site.file, site.now)
     assert [(one.kind, one.file, one.field) for one in problems] == [("no-content", str(site.content), "content.path")]
     assert states == {}
 
@@ -199,10 +200,59 @@ def test_of_two_files_with_one_id_both_are_named(site: Site) -> None:
     site.story("y/a.md")
     (problem,) = checked(site)
     assert (problem.kind, problem.file, problem.field, problem.severity) == ("duplicate-id", "y/a.md", "guid", "error")
-    assert (
-        problem.what == "has the id tag:news.example,2020:articles/a of x/a.md, which keeps it; this one is in no feed"
+    assert problem.what == (
+        "has the id tag:news.example,2020:articles/a of x/a.md,"
+        " since both files are called 'a', whatever their folders;"
+        " that one keeps it, this one is in no feed"
     )
-    assert problem.remedy == "Rename one of the two files, or give it a `guid`."
+    assert problem.remedy == "Give this file a name of its own, or write a `guid` in it."
+
+
+@pytest.mark.parametrize("name", ["index", "été & more", "a.b"])
+def test_files_of_one_name_in_several_folders_are_said_to_have_it(name: str, site: Site) -> None:
+    for folder in ("news/one", "news/two"):
+        site.story(f"{folder}/{name}.md")
+    (problem,) = checked(site)
+    assert f"both files are called {name!r}" in problem.what
+
+
+def test_the_remedies_for_files_of_one_name_help(site: Site) -> None:
+    for folder in ("one", "two", "three"):
+        site.story(f"{folder}/index.md")
+    (site.content / "one" / "index.md").rename(site.content / "one" / "one.md")
+    site.story("two/index.md", guid="urn:two")
+    assert checked(site) == []
+
+
+def test_files_of_one_name_in_two_collections_have_no_id_in_common(site: Site) -> None:
+    site.story("one/index.md", category="one")
+    site.story("two/index.md", category="two")
+    assert checked(site) == []
+
+
+@pytest.mark.parametrize("other", ["a.md", "y/index.md"], ids=["other-name", "same-name"])
+def test_of_two_files_with_one_guid_no_name_is_blamed(other: str, site: Site) -> None:
+    site.story(other, guid="urn:one")
+    site.story("z/index.md", guid="urn:one")
+    (problem,) = checked(site)
+    assert problem.what == f"has the id urn:one of {other}; that one keeps it, this one is in no feed"
+    assert problem.remedy == "Write another `guid` in one of the two, or none."
+
+
+def test_of_a_file_and_a_guid_that_says_its_id_no_name_is_blamed(site: Site) -> None:
+    site.story("a.md", guid="tag:news.example,2020:articles/b")
+    site.story("b.md")
+    (problem,) = checked(site)
+    assert (problem.kind, problem.file) == ("duplicate-id", "b.md")
+    assert "called" not in problem.what
+
+
+def test_a_build_says_the_same_of_a_doubled_id(site: Site) -> None:
+    for folder in ("x", "y"):
+        site.story(f"{folder}/index.md")
+    with closing(site.pipeline()) as pipeline:
+        pipeline.run(site.now)
+        assert pipeline.problems() == checked(site)
 
 
 def test_a_doubled_guid_is_found_at_its_line(site: Site) -> None:
@@ -308,7 +358,99 @@ class HauntedTree(Tree):
 def test_a_file_that_goes_meanwhile_is_no_problem(site: Site) -> None:
     desk = Desk(site.config)
     desk.tree = HauntedTree(site.content, ["**/*.md"])
-    assert check(desk, site.now) == ([], {})
+    assert check(desk, site.file, site.now) == ([], {})
+
+
+# Collections
+
+UNKNOWN = "is a collection that no [[collection]] defines and no article has"
+
+
+@pytest.mark.parametrize(
+    ("settings", "field", "line"),
+    [
+        ('[[feed]]\nname = "a"\n[[feed]]\nname = "b"\ncollections = ["news", "newz"]\n', "feed[2].collections[2]", 9),
+        ('[output]\ncollections = ["newz"]\n', "output.collections[1]", 6),
+    ],
+    ids=["feed", "automatic"],
+)
+def test_a_collection_that_there_is_not_is_said(settings: str, field: str, line: int, site: Site) -> None:
+    site.story("a.md", category="letters")
+    site.story("b.md", category="News")
+    site.configure(settings)
+    assert checked(site) == [
+        Problem(
+            "unknown-collection",
+            f"'newz' {UNKNOWN}",
+            "Did you mean 'news'?",
+            str(site.file),
+            line,
+            field,
+            "warning",
+        )
+    ]
+
+
+def test_collections_that_there_are_are_named_where_none_is_near(site: Site) -> None:
+    site.story("a.md")
+    site.configure('[[collection]]\nname = "letters"\n[[feed]]\nname = "a"\ncollections = ["quokka"]\n')
+    (problem,) = checked(site)
+    assert problem.remedy == "Name one that there is: articles, letters."
+
+
+@pytest.mark.parametrize("name", ["letters", "Letters", "daily-news", "articles"])
+def test_collections_that_are_defined_or_that_articles_have_are_no_problem(name: str, site: Site) -> None:
+    site.story("a.md", category="Daily News", published=False)
+    site.story("b.md")
+    site.configure(f'[[collection]]\nname = "letters"\n[[feed]]\nname = "a"\ncollections = ["{name}"]\n')
+    assert checked(site) == []
+
+
+def test_a_collection_as_a_category_spells_it_is_said_to_be_another(site: Site) -> None:
+    site.story("a.md", category="Daily News")
+    site.configure('[[feed]]\nname = "a"\ncollections = ["Daily News"]\n')
+    (problem,) = checked(site)
+    assert problem.remedy == "Did you mean 'daily-news'?"
+
+
+def test_a_folder_of_a_collection_that_there_is_not_is_said(site: Site) -> None:
+    site.story("letters/2024/a.md")
+    site.write("file", "no folder")
+    site.configure('[[collection]]\nname = "letters"\nfolders = ["letters", "leters/2024", "quokka", "file", "."]\n')
+    assert [(one.kind, one.file, one.line, one.field, one.severity, one.remedy) for one in checked(site)] == [
+        ("no-folder", str(site.file), 7, f"collection[1].folders[{number}]", "warning", remedy)
+        for number, remedy in (
+            (2, "Did you mean 'letters/2024'?"),
+            (3, "Create it, or leave it out."),
+            (4, "Create it, or leave it out."),
+        )
+    ]
+
+
+def test_a_folder_of_a_collection_that_cannot_be_seen_ends_no_check(site: Site) -> None:
+    site.story("locked/in/a.md")
+    site.configure('[[collection]]\nname = "a"\nfolders = ["locked/in"]\n')
+    (site.content / "locked").chmod(0)
+    try:
+        with bound_by_permissions():
+            kinds = [problem.kind for problem in checked(site)]
+    finally:
+        (site.content / "locked").chmod(0o755)
+    assert kinds == ["no-folder", "unreadable-folder"]
+
+
+def test_without_content_no_collection_and_no_folder_is_missed(site: Site) -> None:
+    site.content.rmdir()
+    site.configure('[[collection]]\nname = "a"\nfolders = ["a"]\n[[feed]]\nname = "b"\ncollections = ["b"]\n')
+    assert [problem.kind for problem in checked(site)] == ["no-content"]
+
+
+def test_a_configuration_that_goes_meanwhile_costs_the_line_alone(site: Site) -> None:
+    site.configure('[output]\ncollections = ["newz"]\n')
+    desk = Desk(site.config)
+    site.file.unlink()
+    (problem,) = check(desk, site.file, site.now)[0]
+    assert (problem.kind, problem.line, problem.field) == ("unknown-collection", None, "output.collections[1]")
 
 
 # Taxonomy and places
@@ -401,6 +543,6 @@ def test_many_files_are_checked_as_few_are(site: Site) -> None:
     """Other processes help with many."""
     for number in range(FEW + 1):
         site.write(f"{number:05}.md", lines("quality: good") if number % 100 == 0 else lines("quality: 1"))
-    problems, states = check(Desk(site.config), site.now)
+    problems, states = check(Desk(site.config), site.file, site.now)
     assert [problem.file for problem in problems] == [f"{number:05}.md" for number in range(0, FEW + 1, 100)]
     assert states == {"article": FEW + 1}

@@ -25,7 +25,7 @@ HOUR = 3600
 def outcome(site: Site) -> dict[str, bytes]:
     """The documents after a run, and what `check` says."""
     site.build()
-    problems, _ = check(Desk(site.config), site.now)
+    problems, _ = check(Desk(site.config), site.file, site.now)
     said = "".join(f"{problem.severity}: {problem} [{problem.kind}]\n" for problem in problems)
     return site.documents() | ({"problems.txt": said.encode()} if said else {})
 
