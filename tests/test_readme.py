@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from feedd.cli import main
-from feedd.config import load
-from feedd.content.article import parse
+from feedd.config import headers, keys, load
+from feedd.content.article import FIELDS, parse
 from feedd.desk import rules_of
 from feedd.testing import Site
 
@@ -34,6 +34,9 @@ LINES = [line for block in BLOCKS if block.language == "sh" for line in block.te
 SET_UP = [line for line in LINES if line.startswith("python3 ")]
 EXAMPLES = [line for line in LINES if not line.startswith("python3 ")]
 SESSIONS = [block.text for block in BLOCKS if block.language == "console"]
+FRONT_MATTER = re.findall(
+    r"^\| (`.*) \| (.*) \|$", README.partition("| Front matter |")[2].partition("\n\n")[0], re.MULTILINE
+)
 TREES = [block.text for block in BLOCKS if block.language == "text" and block.text.startswith("feeds/")]
 
 
@@ -129,6 +132,24 @@ def test_example_article_reads_without_a_complaint(tmp_path: Path) -> None:
     reading = parse("a.md", text.encode(), rules_of(Site(tmp_path).config))
 
     assert (reading.state, reading.problems) == ("article", ())
+
+
+def test_table_lists_exactly_the_front_matter_that_is_read_in_its_order() -> None:
+    assert [tuple(re.findall(r"`(\w+)`", names)) for names, _ in FRONT_MATTER] == [spec.keys for spec in FIELDS]
+
+
+def test_table_says_required_of_the_front_matter_that_is() -> None:
+    told = [names for names, says in FRONT_MATTER if re.search(r"; required(;|$)", says)]
+
+    assert [re.findall(r"`(\w+)`", names)[0] for names in told] == [spec.keys[0] for spec in FIELDS if spec.required]
+
+
+def test_table_names_settings_that_there_are() -> None:
+    named = [name for _, says in FRONT_MATTER for name in re.findall(r"`(\w+\.\w+)`", says)]
+    known = {f"{table.strip('[]')}.{name}" for table, kind in headers() for name in keys(kind)}
+
+    assert len(named) == 5
+    assert set(named) <= known
 
 
 def test_table_lists_exactly_the_commands_that_there_are() -> None:
