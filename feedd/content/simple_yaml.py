@@ -96,54 +96,63 @@ _RELATED = "related:\n"
 def _lines(text: str) -> Mapping:
     """The mapping of lines that are all simple. Raises ValueError where one is not, or a top-level key is doubled."""
     root: Mapping = {}
-    blocks: list[tuple[int, bool, Any]] = [(0, False, root)]
+    blocks: list[_Block] = [(0, False, root)]
+    left, listing, block = blocks[0]
     hole, keys = "", 0
     for lead, dash, key, value, other in _LINE.findall(text):
-        if key and value and not (lead or dash):
-            keys += 1
-            root[key] = _scalar(value)
-            hole = ""
-            del blocks[1:]
-            continue
         if not (key or value):
             if other or dash:
                 raise ValueError(_DOUBT)
             continue
-        column, listed = len(lead), dash != ""
-        left, listing, block = blocks[-1]
-        if hole and (column > left or (listed and column == left)):
-            block[hole] = [] if listed else {}
-            block = block[hole]
-            blocks.append((column, listed, block))
-        elif column != left or listed is not listing:
-            block = _closed(blocks, column, listed)
-        if not key:
-            if not listed:
+        column = len(lead)
+        if dash:
+            if hole and column >= left:
+                inner: Any = []
+                block[hole] = inner
+                blocks.append((column, True, inner))
+                left, listing, block = blocks[-1]
+            elif column != left or not listing:
+                left, listing, block = _closed(blocks, column, listed=True)
+            if not key:
+                block.append(_scalar(value))
+                hole = ""
+                continue
+            block.append({})
+            blocks.append((column + 2, False, block[-1]))
+            left, listing, block = blocks[-1]
+        else:
+            if not key:
                 raise ValueError(_DOUBT)
-            block.append(_scalar(value))
+            if hole and column > left:
+                inner = {}
+                block[hole] = inner
+                blocks.append((column, False, inner))
+                left, listing, block = blocks[-1]
+            elif column != left or listing:
+                left, listing, block = _closed(blocks, column, listed=False)
+            if column == 0:
+                keys += 1
+        if value:
+            block[key] = _scalar(value)
             hole = ""
-            continue
-        if listed:
-            block.append(block := {})
-            blocks.append((column + 2, False, block))
-        elif column == 0:
-            keys += 1
-        block[key] = _scalar(value) if value else None
-        hole = "" if value else key
+        else:
+            block[key] = None
+            hole = key
     if keys != len(root):
         raise ValueError(_DOUBT)
     return root
 
 
+_Block = tuple[int, bool, Any]
+"""The column where the lines of a block begin, whether they are items of a list, and the list or mapping."""
 _DOUBT = "no simple YAML"
 
 
-def _closed(blocks: list[tuple[int, bool, Any]], column: int, listed: bool) -> Any:
+def _closed(blocks: list[_Block], column: int, listed: bool) -> _Block:
     """The block that a line belongs to, those that end before it closed. Raises ValueError if it belongs to none."""
     while blocks and blocks[-1][0] >= column:
-        left, listing, block = blocks[-1]
-        if left == column and listing is listed:
-            return block
+        if blocks[-1][0] == column and blocks[-1][1] is listed:
+            return blocks[-1]
         blocks.pop()
     raise ValueError(_DOUBT)
 
