@@ -110,7 +110,7 @@ def check(file: Path, as_json: bool, strict: bool) -> None:
     from feedd.check import check as find_problems
     from feedd.desk import Desk
 
-    problems, states = find_problems(Desk(_load(file)), file, _now())
+    problems, states = find_problems(Desk(_load(file), thorough=True), file, _now())
     if as_json:
         _print_json({"files": states, "problems": problems})
     else:

@@ -83,14 +83,14 @@ class Job(Struct, frozen=True, array_like=True):
 
 
 class Desk:
-    """One configuration with its taxonomy, ready to work on files and entries."""
+    """One configuration with its taxonomy, ready to work on files and entries; `thorough` as in `article.Rules`."""
 
-    def __init__(self, config: Config) -> None:
-        self.config = config
+    def __init__(self, config: Config, thorough: bool = False) -> None:
+        self.config, self.thorough = config, thorough
         self.taxonomy, self.problems = read_taxonomy(config)
         self.plan = Plan(config, self.taxonomy)
         self.tree = tree_of(config)
-        self.rules = rules_of(config)
+        self.rules = rules_of(config, thorough)
         self.formats = tuple(FORMATS[name] for name in config.output.formats)
 
     def get_ready(self) -> None:
@@ -191,7 +191,7 @@ def tree_of(config: Config) -> Tree:
     return Tree(config.content.path, config.content.include, config.content.exclude)
 
 
-def rules_of(config: Config) -> Rules:
+def rules_of(config: Config, thorough: bool = False) -> Rules:
     """How the configuration wants files read; of nested folders the inner one names the collection."""
     content = config.content
     folders = [(folder, one.name) for one in config.collections for folder in one.folders]
@@ -202,6 +202,7 @@ def rules_of(config: Config) -> Rules:
         max_bytes=content.max_bytes,
         folders=tuple(sorted(folders, key=lambda one: (one[0] == ".", -len(one[0])))),
         published_by_default=frozenset(one.name for one in config.collections if one.published_default),
+        thorough=thorough,
     )
 
 

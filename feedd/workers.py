@@ -52,7 +52,7 @@ _decode_entries = msgspec.msgpack.Decoder(list[list[bytes | Problem]]).decode
 # In the other process
 
 
-def _work(there: Connection, config: Config) -> None:
+def _work(there: Connection, config: Config, thorough: bool) -> None:
     """Answer until nobody asks any more."""
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -60,7 +60,7 @@ def _work(there: Connection, config: Config) -> None:
     ctypes.CDLL(None).prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
     # What is made here has no cycles, and the process does not live long: looking for some would take 6 % of its time.
     gc.disable()
-    desk = Desk(config)
+    desk = Desk(config, thorough)
     desk.get_ready()
     answer(there, desk)
 
@@ -106,11 +106,11 @@ def _unpacked(data: bytes) -> list[Record | Problem | None]:
 class _Helper:
     """Another process with a desk of its own; `asked` are the numbers of the chunks that it has still to answer."""
 
-    def __init__(self, method: str, config: Config) -> None:
+    def __init__(self, method: str, desk: Desk) -> None:
         context: Any = multiprocessing.get_context(method)
         self.connection, there = context.Pipe()
         self.asked: deque[int] = deque()
-        self._process = context.Process(target=_work, args=(there, config), daemon=True)
+        self._process = context.Process(target=_work, args=(there, desk.config, desk.thorough), daemon=True)
         self._process.start()
         there.close()
 
@@ -228,7 +228,7 @@ class Workers:
         method = "fork" if threading.active_count() == 1 else "spawn"
         with suppress(OSError):  # as many as the system allows
             while len(self._helpers) < self._processes:
-                self._helpers.append(_Helper(method, self._desk.config))
+                self._helpers.append(_Helper(method, self._desk))
 
     def _dismiss(self, helper: _Helper) -> None:
         self._helpers.remove(helper)

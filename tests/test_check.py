@@ -19,7 +19,7 @@ from feedd.workers import FEW
 
 
 def checked(site: Site) -> list[Problem]:
-    return check(Desk(site.config), site.file, site.now)[0]
+    return check(Desk(site.config, thorough=True), site.file, site.now)[0]
 
 
 @pytest.fixture
@@ -43,11 +43,11 @@ def test_a_sound_site_has_no_problems(site: Site) -> None:
     site.write("note.md", "Just a note")
     site.write("empty.md", "")
     site.write("_data/b.md", "---\ntitle: [")
-    assert check(Desk(site.config), site.file, site.now) == ([], {"article": 1, "skipped": 1, "empty": 1})
+    assert check(Desk(site.config, thorough=True), site.file, site.now) == ([], {"article": 1, "skipped": 1, "empty": 1})
 
 
 def test_an_empty_site_has_no_problems(site: Site) -> None:
-    assert check(Desk(site.config), site.file, site.now) == ([], {})
+    assert check(Desk(site.config, thorough=True), site.file, site.now) == ([], {})
 
 
 # Problems of one file
@@ -127,7 +127,7 @@ def test_files_are_counted_by_what_they_are(site: Site) -> None:
     site.story("a.md")
     site.story("b.md", published=False)
     site.write("c.md", "---\ntitle: [\n---\n")
-    assert check(Desk(site.config), site.file, site.now)[1] == {"article": 2, "broken": 1}
+    assert check(Desk(site.config, thorough=True), site.file, site.now)[1] == {"article": 2, "broken": 1}
 
 
 def test_problems_come_by_file_whatever_they_are(site: Site) -> None:
@@ -165,7 +165,7 @@ def test_a_folder_that_cannot_be_listed_is_said(site: Site) -> None:
 
 def test_a_content_directory_that_is_not_there_is_said(site: Site) -> None:
     site.content.rmdir()
-    problems, states = check(Desk(site.config), site.file, site.now)
+    problems, states = check(Desk(site.config, thorough=True), site.file, site.now)
     assert [(one.kind, one.file, one.field) for one in problems] == [("no-content", str(site.content), "content.path")]
     assert states == {}
 
@@ -341,7 +341,7 @@ def test_a_file_that_changes_meanwhile_costs_the_line_alone(now: str | None, sit
     site.configure(TOPICS)
     text = lines("topics: [Cars]")
     place = site.write("a.md", text)
-    desk = Desk(site.config)
+    desk = Desk(site.config, thorough=True)
     read = parse("a.md", text.encode(), desk.rules).article
     assert read is not None
     place.unlink() if now is None else place.write_text(now)
@@ -356,7 +356,7 @@ class HauntedTree(Tree):
 
 
 def test_a_file_that_goes_meanwhile_is_no_problem(site: Site) -> None:
-    desk = Desk(site.config)
+    desk = Desk(site.config, thorough=True)
     desk.tree = HauntedTree(site.content, ["**/*.md"])
     assert check(desk, site.file, site.now) == ([], {})
 
@@ -447,7 +447,7 @@ def test_without_content_no_collection_and_no_folder_is_missed(site: Site) -> No
 
 def test_a_configuration_that_goes_meanwhile_costs_the_line_alone(site: Site) -> None:
     site.configure('[output]\ncollections = ["newz"]\n')
-    desk = Desk(site.config)
+    desk = Desk(site.config, thorough=True)
     site.file.unlink()
     (problem,) = check(desk, site.file, site.now)[0]
     assert (problem.kind, problem.line, problem.field) == ("unknown-collection", None, "output.collections[1]")
@@ -543,6 +543,6 @@ def test_many_files_are_checked_as_few_are(site: Site) -> None:
     """Other processes help with many."""
     for number in range(FEW + 1):
         site.write(f"{number:05}.md", lines("quality: good") if number % 100 == 0 else lines("quality: 1"))
-    problems, states = check(Desk(site.config), site.file, site.now)
+    problems, states = check(Desk(site.config, thorough=True), site.file, site.now)
     assert [problem.file for problem in problems] == [f"{number:05}.md" for number in range(0, FEW + 1, 100)]
     assert states == {"article": FEW + 1}

@@ -358,8 +358,8 @@ def test_explaining_writes_nothing(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.story("a.md")
     with after_run(site) as pipeline:
-        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
         state = list(pipeline.ledger.all_written())
+        before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
         explain(pipeline, "a.md", site.now)
         explain(pipeline, "b.md", site.now + 10**9)
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before

@@ -98,7 +98,9 @@ class Article(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the configuration wants files read."""
+    """How the configuration wants files read. `thorough`: also what of an article that is not published nobody would see
+    anyway, to find what is wrong with it.
+    """
 
     zone: tzinfo
     own_pages: bool = False
@@ -106,6 +108,7 @@ class Rules:
     max_bytes: int = 1 << 20
     folders: tuple[tuple[str, str], ...] = ()
     published_by_default: frozenset[str] = frozenset()
+    thorough: bool = False
 
     def collection(self, path: str, category: str) -> str:
         """The collection of a file: its category, else the one whose folder it lies in, else `articles`."""
@@ -155,16 +158,17 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     collection = rules.collection(path, values.pop("category"))
     values["published"] = _decided(head, values["published"], collection in rules.published_by_default, notes)
     values["removed"] |= values.pop("deleted")
-    if values["published"] and not values["removed"]:
+    if rules.thorough or (values["published"] and not values["removed"]):
         values |= {spec.attribute: spec.value(head.mapping, notes) for spec in _SHOWN}
-    if not (values["provider"].name or values["provider"].domain):
-        values["provider"] = Provider(domain=host(link)) if link else Provider()
+        values["body"] = text.carriable(head.body)
+        if not (values["provider"].name or values["provider"].domain):
+            values["provider"] = Provider(domain=host(link)) if link else Provider()
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
         return _broken(path, data, problems)
     slug = text.carriable(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
-    number, body = story(link) if link else None, text.carriable(head.body)
-    article = Article(path=path, slug=slug, collection=collection, story=number, body=body, **values)
+    number = story(link) if link else None
+    article = Article(path=path, slug=slug, collection=collection, story=number, **values)
     return Reading("article", article, tuple(problems))
 
 
@@ -264,8 +268,8 @@ class Field:
     """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
 
     The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and
-    left aside. `required` breaks the article when there is none. `shown`: nobody asks for it unless the article is
-    published, so that it is not read before.
+    left aside. `required` breaks the article when there is none. `shown`: it is only read of an article that is published,
+    so that nothing of a draft that nobody needs gets any further.
     """
 
     attribute: str
@@ -480,7 +484,7 @@ _LINK_KEYS = ("webUrl", "originalUrl", "sourceUrl", "link")
 
 FIELDS = (
     Field("title", ("title",), _plain, vital=True, required=True),
-    Field("excerpt", ("excerpt",), _plain),
+    Field("excerpt", ("excerpt",), _plain, shown=True),
     Field("date", ("publishedDateTime", "date"), _instant, 0, vital=True, required=True),
     Field("modified", ("updatedDateTime",), _instant, None),
     Field("expires", ("expiryDate",), _instant, None, vital=True),
@@ -492,14 +496,14 @@ FIELDS = (
     Field("web_url", ("webUrl", "link"), _url),
     Field("original_url", ("originalUrl", "sourceUrl"), _url),
     Field("amp_url", ("ampWebUrl", "ampUrl"), _url),
-    Field("type", ("type",), _word, "article"),
-    Field("topics", ("topics",), _topics, ()),
-    Field("provider", ("provider",), _provider, Provider()),
-    Field("image", ("images",), _image, None),
+    Field("type", ("type",), _word, "article", shown=True),
+    Field("topics", ("topics",), _topics, (), shown=True),
+    Field("provider", ("provider",), _provider, Provider(), shown=True),
+    Field("image", ("images",), _image, None, shown=True),
     Field("related", ("related",), _related, (), shown=True),
-    Field("language", ("locale",), _locale),
-    Field("quality", ("quality",), _number, 0),
-    Field("heat", ("heat",), _number, 0),
+    Field("language", ("locale",), _locale, shown=True),
+    Field("quality", ("quality",), _number, 0, shown=True),
+    Field("heat", ("heat",), _number, 0, shown=True),
 )
 """What front matter means, one row an attribute of `Article`."""
 _FIRST, _SHOWN = (tuple(spec for spec in FIELDS if spec.shown is shown) for shown in (False, True))

@@ -198,16 +198,36 @@ def test_a_broken_article_says_what_is_wrong_where(data: str | bytes, kind: str,
 
 
 def test_all_that_is_wrong_with_an_article_is_said_at_once() -> None:
-    found = written("title:\npublishedDateTime: 2021-02-30\nwebUrl: nowhere\nheat: hot\npublished: maybe")
+    rules = Rules(UTC, thorough=True)
+    found = written("title:\npublishedDateTime: 2021-02-30\nwebUrl: nowhere\nheat: hot\npublished: maybe", rules)
 
     assert kinds(found) == [
         ("missing", "title", "error"),
         ("bad-date", "publishedDateTime", "error"),
         ("published-not-boolean", "published", "warning"),
         ("bad-url", "webUrl", "warning"),
-        ("bad-number", "heat", "warning"),
         ("no-link", "webUrl", "error"),
+        ("bad-number", "heat", "warning"),
     ]
+
+
+@pytest.mark.parametrize("withheld", ["published: false", "published: true\nremoved: true"])
+def test_of_a_draft_no_more_is_read_than_tells_what_it_is(withheld: str) -> None:
+    text = f"{withheld}\nexcerpt: Secret\ntopics: [Plans]\nquality: good\nimages:\n  - url: /a.jpg"
+
+    found = written(text).article
+
+    assert found is not None
+    assert (found.excerpt, found.topics, found.image) == ("", (), None)
+    assert kinds(written(text)) == []
+    assert kinds(written(text, Rules(UTC, thorough=True))) == [("bad-number", "quality", "warning")]
+
+
+def test_body_of_a_draft_goes_no_further() -> None:
+    found = reading(article(published=False, body="Not yet.")).article
+
+    assert found is not None
+    assert found.body == ""
 
 
 def test_a_file_larger_than_allowed_is_broken() -> None:
