@@ -43,7 +43,8 @@ def test_a_sound_site_has_no_problems(site: Site) -> None:
     site.write("note.md", "Just a note")
     site.write("empty.md", "")
     site.write("_data/b.md", "---\ntitle: [")
-    assert check(Desk(site.config, thorough=True), site.file, site.now) == ([], {"article": 1, "skipped": 1, "empty": 1})
+    found = check(Desk(site.config, thorough=True), site.file, site.now)
+    assert found == ([], {"article": 1, "skipped": 1, "empty": 1})
 
 
 def test_an_empty_site_has_no_problems(site: Site) -> None:

@@ -98,8 +98,8 @@ class Article(Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How the configuration wants files read. `thorough`: also what of an article that is not published nobody would see
-    anyway, to find what is wrong with it.
+    """How the configuration wants files read. `thorough`: also what nobody would see anyway, since the article is not
+    published, to find what is wrong with it.
     """
 
     zone: tzinfo
@@ -268,8 +268,8 @@ class Field:
     """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
 
     The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and
-    left aside. `required` breaks the article when there is none. `shown`: it is only read of an article that is published,
-    so that nothing of a draft that nobody needs gets any further.
+    left aside. `required` breaks the article when there is none. `shown`: it is only read of an article that is
+    published, so that nothing of a draft that nobody needs gets any further.
     """
 
     attribute: str
