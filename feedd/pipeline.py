@@ -136,7 +136,9 @@ class Pipeline:
         self._catalogue: Catalogue | None = None
         self._rendered: dict[str, tuple[Told, _Columns]] = {}
         self._unwritten: set[str] = set()  # those of them that some format could not write
-        self._stories: set[int] | None = None  # those of all articles, while everything is looked at
+        # Those of all articles, and what is told of all entries, while everything is looked at.
+        self._stories: set[int] | None = None
+        self._all: dict[str, Told] = {}
         self._heard = _News()  # of this run
         self._complete = False
         self._rescued = False
@@ -161,7 +163,8 @@ class Pipeline:
         rescues: int,
     ) -> Report:
         """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
-        complete, self._complete, self._stories, self._heard = self._complete, False, None, _News()
+        complete, self._complete, self._heard = self._complete, False, _News()
+        self._stories, self._all = None, {}
         try:
             with self._database.transaction():
                 report = self._run(now, hints if complete else None, approved, outcome)
@@ -247,7 +250,7 @@ class Pipeline:
             edits = self._take_in(changes, workers, now, approved, renewed=True)
             touched = stale | self._observe_all(edits, now)
             self._publish(touched, workers, now, outcome)
-            self._stories = None
+            self._stories, self._all = None, {}
         return edits, len(touched)
 
     def close(self) -> None:
@@ -452,7 +455,9 @@ class Pipeline:
                 self._retract(id, now)
             elif new := self._news(card, look, told, now, id in edited):
                 news.append((id, new))
+                before[id] = new
         self.ledger.tell(news)
+        self._all = before
 
     def _news(self, card: Card, look: Look, told: Told | None, now: int, edited: bool) -> Told | None:
         """What is told of a public entry from now on; None if that is what was told before. What its front matter says
@@ -545,7 +550,7 @@ class Pipeline:
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
-        told = self.ledger.told(id)
+        told = self._all.get(id) or self.ledger.told(id)
         if told is None:
             raise LookupError(f"{id} is selected and was never told")
         return told

@@ -16,6 +16,7 @@ from feedd.content.text import key
 from feedd.feeds.select import Card, Spec, Traits, admits
 
 ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
+_REMEMBERED = 4096  # routes: most cards share their traits, which are all that decides, with others
 FOLDERS = ("", TOPICS, PROVIDERS)
 """Where documents lie below the output directory."""
 
@@ -35,6 +36,7 @@ class Plan:
     collections: frozenset[str] = field(init=False)
     needs_title: bool = field(init=False)
     needs_rank: bool = field(init=False)
+    _routes: dict[Traits, list[str]] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.configured = {feed.name: _configured(feed, self.config, self.taxonomy) for feed in self.config.feeds}
@@ -64,6 +66,14 @@ class Plan:
 
     def route(self, card: Card) -> list[str]:
         """The names of the feeds that admit a card."""
+        names = self._routes.get(card.traits)
+        if names is None:
+            if len(self._routes) >= _REMEMBERED:
+                self._routes.clear()
+            names = self._routes[card.traits] = self._route(card)
+        return names
+
+    def _route(self, card: Card) -> list[str]:
         names: list[str] = []
         output = self.config.output
         if not self.collections or card.traits.collection in self.collections:
