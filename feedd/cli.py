@@ -94,7 +94,8 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
         report = _run(pipeline, approve)
         problems += [*report.problems, *pipeline.problems()]
         if as_json:
-            _print_json({**_summary(report, pipeline), "problems": problems})
+            files = pipeline.index.states()
+            _print_json({"files": files, **_summary(report, pipeline), "problems": problems})
         else:
             _say_report(report, pipeline, dry_run, time.monotonic() - started)
             _say_problems(problems, _SHOWN)
@@ -235,7 +236,6 @@ def _say_no_more() -> None:
 def _summary(report: "Report", pipeline: "Pipeline") -> dict[str, Any]:
     return {
         "read": report.read,
-        "files": pipeline.index.states(),
         "public": pipeline.ledger.public(),
         "feeds": len(pipeline.feed_names()),
         "written": report.written,

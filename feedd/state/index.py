@@ -290,8 +290,8 @@ class Index:
         """Everything that is wrong with files, by path; files that claim the id of another come last."""
         query = "SELECT data FROM problem JOIN file USING (key) ORDER BY path"
         found = [problem for (data,) in self._execute(query) for problem in decode_problems(data)]
-        rows = self._execute("SELECT path, id, rival FROM file WHERE rival IS NOT NULL ORDER BY path")
-        return found + [duplicate_id(*row) for row in rows]
+        rows = self._execute("SELECT path, id, rival FROM file WHERE rival IS NOT NULL").fetchall()
+        return found + [duplicate_id(*row) for row in sorted(rows)]
 
 
 _COLUMNS = ("stamp", "state", "id", "guid", "story", "public", "since", "until", "modified", "traits", "look", "links")
