@@ -9,7 +9,7 @@ only after the documents are in their places.
 """
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
@@ -47,6 +47,9 @@ _encode = msgspec.msgpack.Encoder().encode
 
 _WRITERS = 4
 """Documents that are written at once: most of the time of each is waiting for the disk."""
+
+_JOBS = 100
+"""Entries whose articles are asked for at once."""
 
 _RESCUES = 2
 """Databases that a run may go through after the first: a new or copied one, and an empty one in memory."""
@@ -113,7 +116,7 @@ class _UnderWay:
 
     name: str
     known: KnownFeed
-    documents: list[tuple[Document, "Future[Placed]"]] = field(default_factory=list)
+    documents: list[tuple[str, "Future[tuple[Placed, bytes]]"]] = field(default_factory=list)
     failed: list[Problem] = field(default_factory=list)
 
 
@@ -139,6 +142,7 @@ class Pipeline:
         # Those of all articles, and what is told of all entries, while everything is looked at.
         self._stories: set[int] | None = None
         self._all: dict[str, Told] = {}
+        self._former: set[str] | None = None  # the documents in formats that are used no more, once that was asked
         self._heard = _News()  # of this run
         self._complete = False
         self._rescued = False
@@ -190,7 +194,7 @@ class Pipeline:
         return () if self._database.durable or not self._rescued else self._database.problems
 
     def _work_on(self, database: Database) -> None:
-        self._database, self._catalogue, self._complete = database, None, False
+        self._database, self._catalogue, self._former, self._complete = database, None, None, False
         self.index, self.ledger = Index(database), Ledger(database)
 
     def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
@@ -283,7 +287,7 @@ class Pipeline:
         taxonomy = fingerprint((*config.taxonomy.topics, *config.taxonomy.providers)).hex()
         renewed = self._changed("settings", f"{__version__} {config.fingerprint} {taxonomy}")
         if renewed:
-            self._desk, self._catalogue = None, None
+            self._desk, self._catalogue, self._former = None, None, None
             self._rendered.clear()
             self._unwritten.clear()
             self._database.set("problems", _encode(self.desk.problems))
@@ -360,6 +364,7 @@ class Pipeline:
         """The feeds of documents that feedd wrote and does not remember: they are known from now on, and looked after.
         Whatever is in them may have been withdrawn meanwhile.
         """
+        self._former = None
         for path in paths:
             name = path.rpartition(".")[0]
             self.ledger.write(path, Written(name, b"", -1, -1))
@@ -539,8 +544,7 @@ class Pipeline:
         todo = [id for id in cards if not self._at_hand(id, told[id])]
         for id in todo:
             self._rendered.pop(id, None)
-        jobs = (self._job(cards[id], told[id], now) for id in todo)
-        written = zip(todo, workers.write(jobs, len(todo)), strict=True)
+        written = zip(todo, workers.write(self._jobs([cards[id] for id in todo], told, now), len(todo)), strict=True)
         return ((id, (told[id], columns)) for id, columns in written)
 
     def _at_hand(self, id: str, told: Told) -> bool:
@@ -555,9 +559,13 @@ class Pipeline:
             raise LookupError(f"{id} is selected and was never told")
         return told
 
-    def _job(self, card: Card, told: Told, now: int) -> Job:
-        links, article = self.index.source(card.key)
-        return Job(card.id, told.updated, self._shown(links, now), article)
+    def _jobs(self, cards: Sequence[Card], told: Mapping[str, Told], now: int) -> Iterator[Job]:
+        for start in range(0, len(cards), _JOBS):
+            some = cards[start : start + _JOBS]
+            sources = self.index.sources([card.key for card in some])
+            for card in some:
+                links, article = sources[card.key]
+                yield Job(card.id, told[card.id].updated, self._shown(links, now), article)
 
     def _await(
         self, selection: Selection, rendering: Iterator[tuple[str, tuple[Told, _Columns]]], outcome: _Outcome
@@ -591,9 +599,9 @@ class Pipeline:
 
     def _end_feed(self, under_way: "_UnderWay", outcome: _Outcome) -> None:
         """Wait until the documents of a feed are in their places, and remember them."""
-        for document, placing in under_way.documents:
+        for path, placing in under_way.documents:
             try:
-                self._placed(under_way.name, document, placing.result(), outcome)
+                self._placed(under_way.name, path, *placing.result(), outcome)
             except PublishError as error:
                 under_way.failed.append(error.problem)
         outcome.problems += under_way.failed
@@ -602,9 +610,11 @@ class Pipeline:
 
     def _dropped(self, name: str) -> list[Format]:
         """The formats in which a feed was written once and is no more: who still reads those finds nothing in them."""
-        used = {form.suffix for form in self.desk.formats}
-        others = (form for suffix, form in FORMATS.items() if suffix not in used)
-        return [form for form in others if self.ledger.written(f"{name}.{form.suffix}")]
+        if self._former is None:
+            used = {form.suffix for form in self.desk.formats}
+            paths = (path for path, _ in self.ledger.all_written())
+            self._former = {path for path in paths if path.rpartition(".")[2] not in used}
+        return [form for form in FORMATS.values() if f"{name}.{form.suffix}" in self._former]
 
     def _feed(self, name: str, selection: Selection, updated: int, last: str | None) -> tuple[Feed, str]:
         """The head of a feed, and what its topic or provider is called; `last` is what it was called before."""
@@ -630,15 +640,18 @@ class Pipeline:
             return [error.problem]
         for name in (feed.name, *self.desk.plan.aliases(feed.name)):
             document = Document(f"{name}.{form.suffix}", data)
-            under_way.documents.append((document, writers.submit(self._directory.put, document)))
+            under_way.documents.append((document.path, writers.submit(self._place, document)))
         return []
 
-    def _placed(self, name: str, document: Document, placed: Placed, outcome: _Outcome) -> None:
+    def _place(self, document: Document) -> tuple[Placed, bytes]:
+        return self._directory.put(document), document.digest
+
+    def _placed(self, name: str, path: str, placed: Placed, digest: bytes, outcome: _Outcome) -> None:
         if placed.written:
-            outcome.written[document.path] = None
-        elif document.path not in outcome.written:
+            outcome.written[path] = None
+        elif path not in outcome.written:
             outcome.unchanged += 1
-        self.ledger.write(document.path, Written(name, document.digest, placed.size, placed.mtime))
+        self.ledger.write(path, Written(name, digest, placed.size, placed.mtime))
 
     def _due(self, now: int) -> int | None:
         """The next moment at which time alone changes something."""

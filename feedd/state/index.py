@@ -4,7 +4,7 @@ In: records. Out: rows, cards, articles and problems. A cache but for one thing:
 whose file is broken now. Does not decide what is shown; it only keeps, for each file, what was said.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -258,11 +258,12 @@ class Index:
         for id, *found in self._execute(f"SELECT id, look, links, modified {_CARDS}"):
             yield id, _look(*found)
 
-    def source(self, key: int) -> tuple[tuple[Link, ...], bytes]:
-        """What an entry is written from: its related links and its article, encoded."""
-        query = "SELECT links, data FROM file JOIN article USING (key) WHERE key = ?"
-        links, data = self._execute(query, (key,)).fetchone()
-        return decode_links(links) if links else (), data
+    def sources(self, keys: Sequence[int]) -> dict[int, tuple[tuple[Link, ...], bytes]]:
+        """What entries are written from: the related links and the article, encoded, of each of a few files."""
+        places = ", ".join("?" * len(keys))
+        query = f"SELECT key, links, data FROM file JOIN article USING (key) WHERE key IN ({places})"  # noqa: S608
+        found = self._execute(query, keys)
+        return {key: (decode_links(links) if links else (), data) for key, links, data in found}
 
     def data(self, key: int) -> bytes:
         """The article of a file that has one, encoded."""
