@@ -278,7 +278,7 @@ def _say_problems(problems: Sequence[Problem], most: int) -> None:
     for problem in ordered[:most]:
         click.echo(f"{_mark(problem)} {problem} [{problem.kind}]", err=True)
     if len(problems) > most:
-        click.echo(f"… and {len(problems) - most} more: `feedd check` shows all", err=True)
+        click.echo(f"… and {len(problems) - most} more: `--json` shows all", err=True)
 
 
 def _mark(problem: Problem) -> str:

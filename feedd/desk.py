@@ -46,7 +46,8 @@ class Record(Struct, frozen=True, array_like=True):
     `id` is made from the file's name, or `guid` where that is True. `traits` are the parts of the card that come from
     the article alone, None where its author does not publish it; `look` changes when its entry does, related links left
     aside; `links` are those links, which `article` leaves out, `stories` where they lead; `addresses` are the stories
-    to which the article's own addresses lead. `since`, `until`, `modified` in seconds since the epoch.
+    to which the article's own addresses lead, as far as they can be made out of a broken one. `since`, `until`,
+    `modified` in seconds since the epoch.
     """
 
     path: str
@@ -118,7 +119,7 @@ class Desk:
         problems = _encode(reading.problems) if reading.problems else None
         article = reading.article
         if article is None:
-            return Record(path, stamp, reading.state, reading.withdrawn, problems=problems)
+            return Record(path, stamp, reading.state, reading.withdrawn, addresses=reading.stories, problems=problems)
         links = tuple(distinct_related(article))
         public = article.published and not article.removed
         return Record(
@@ -126,13 +127,16 @@ class Desk:
             article.date, article.expires, article.modified,
             self.traits(article) if public else None, self.look(article) if public else None,
             _encode(links) if links else None, tuple(link.story for link in links),
-            self.addresses(article), _encode(structs.replace(article, related=())), problems,
+            self.addresses(article), _encode(structs.replace(article, related=(), other_stories=())), problems,
         )  # fmt: skip
 
     def addresses(self, article: Article) -> tuple[int, ...]:
-        """The stories to which any address of an article leads: its own page's, the original's, the AMP page's."""
+        """The stories to which any address of an article leads: its own page's, the original's, the AMP page's, ….
+
+        A related link that leads to one of them gives the article away.
+        """
         urls = {article.web_url, article.original_url, article.amp_url, address(article, self.config)} - {""}
-        return tuple(sorted({story(url) for url in urls}))
+        return tuple(sorted({*map(story, urls), *article.other_stories}))
 
     def id(self, article: Article) -> str:
         """The id of an article: a tag (RFC 4151) made from its file name, unless it has a `guid`.

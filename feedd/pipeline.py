@@ -27,6 +27,7 @@ from feedd.errors import Problem, PublishError, RenderError, SourceError, StateE
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.entry import Document, Feed
 from feedd.feeds.formats import FORMATS, Format
+from feedd.feeds.plan import FOLDERS
 from feedd.feeds.project import MAX_RELATED
 from feedd.feeds.select import Card, Selection, place, select
 from feedd.publish.directory import Directory, Placed
@@ -357,7 +358,7 @@ class Pipeline:
             lies, written = self._directory.lies, dict(self.ledger.all_written())
             stale |= {one.feed for path, one in written.items() if not lies(path, one.size, one.mtime)}
             stale |= self._adopted(self._directory.find(written))
-            self._directory.sweep(path.rpartition("/")[0] for path in written)
+            self._directory.sweep(path.rpartition("/")[0] for path in (*written, *FOLDERS))
         return stale
 
     def _adopted(self, paths: Iterable[str]) -> set[str]:

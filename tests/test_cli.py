@@ -289,7 +289,7 @@ def test_build_lists_twenty_problems_and_names_the_command_for_the_rest(site: Si
     lines = on(site, "build").stderr.splitlines()
 
     assert len(lines) == 21
-    assert lines[-1] == "… and 5 more: `feedd check` shows all"
+    assert lines[-1] == "… and 5 more: `--json` shows all"
 
 
 def test_errors_are_said_before_warnings(site: Site) -> None:

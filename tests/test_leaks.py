@@ -220,3 +220,44 @@ def test_two_cannot_write_into_one_directory_at_once(tmp_path: Path) -> None:
             pass
     with sole_writer(tmp_path / "feeds"):
         pass
+
+
+ADDRESSES = ("webUrl", "link", "originalUrl", "sourceUrl", "ampWebUrl", "ampUrl", "cdnAmpWebUrl", "cdnAmpUrl")
+
+
+@pytest.mark.parametrize("broken", [False, True], ids=["draft", "draft that cannot be read"])
+@pytest.mark.parametrize("key", ADDRESSES)
+def test_no_related_link_leads_to_a_draft_by_any_of_its_addresses(tmp_path: Path, key: str, broken: bool) -> None:
+    site = Site(tmp_path)
+    urls = {name: f"https://source.example/{name}" for name in ADDRESSES}
+    site.story("draft.md", SECRET, published=False, **urls)
+    if broken:
+        text = (site.content / "draft.md").read_text()
+        site.write("draft.md", text.replace(f'"{SECRET}"', f'"{SECRET}'))
+    site.story("a.md", related=[{"title": SECRET, "webUrl": f"{urls[key]}?utm_source=x"}])
+    site.build()
+
+    assert site.titles() == ["a"]
+    assert leaks(site) == []
+
+
+def test_addresses_of_a_draft_are_known_still_when_it_breaks(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("draft.md", SECRET, ampUrl="https://source.example/amp", ampWebUrl="https://source.example/amp2")
+    site.build()
+    site.write("draft.md", "---\npublished: false\ntitle: [\n---\n")
+    site.story("a.md", related=[{"title": SECRET, "webUrl": "https://source.example/amp"}])
+    site.build()
+
+    assert leaks(site) == []
+
+
+def test_temporary_files_of_a_first_run_that_was_killed_are_removed(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    for folder in ("", "topics/", "providers/"):
+        (site.feeds / folder).mkdir(parents=True, exist_ok=True)
+        (site.feeds / folder / ".secret.atom.4711.feedd-tmp").write_text(SECRET)
+    site.build()
+
+    assert leaks(site) == []

@@ -61,8 +61,9 @@ class Article(Struct, frozen=True, array_like=True):
     """What the front matter and the body of one file say, in the words of section 5 of the design.
 
     `published` is what the author decided; whether anybody sees it is up to selection. `web_url`, `original_url` and
-    `amp_url` are absolute or empty. `story` is the number of the canonical address (`links.story`), None without one.
-    `modified` and `expires` are None where not given.
+    `amp_url` are absolute or empty; `story` is the number of the canonical address (`links.story`), None without one;
+    `other_stories` are those of further addresses, which nobody is sent to. `modified` and `expires` are None if not
+    given.
     """
 
     path: str
@@ -81,6 +82,7 @@ class Article(Struct, frozen=True, array_like=True):
     original_url: str = ""
     amp_url: str = ""
     story: int | None = None
+    other_stories: tuple[int, ...] = ()
     type: str = "article"
     topics: tuple[str, ...] = ()
     provider: Provider = Provider()
@@ -123,13 +125,15 @@ class Reading(Struct, frozen=True):
     """What a file turned out to be.
 
     `skipped`: no front matter, so no article. `empty`: nothing in it at all, as while an editor is saving. `broken`: it
-    means to be an article and cannot be read; `withdrawn` then tells that its text still says not to publish it.
+    means to be an article and cannot be read; `withdrawn` then tells that its text still says not to publish it, and
+    `stories` are those to which its addresses seem to lead.
     """
 
     state: Literal["article", "skipped", "empty", "broken"]
     article: Article | None = None
     problems: tuple[Problem, ...] = ()
     withdrawn: bool = False
+    stories: tuple[int, ...] = ()
 
 
 def parse(path: str, data: bytes, rules: Rules) -> Reading:
@@ -168,8 +172,24 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
         return _broken(path, data, problems)
     slug = text.carriable(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
     number = story(link) if link else None
-    article = Article(path=path, slug=slug, collection=collection, story=number, **values)
+    others = _other_stories(head.mapping, {values["web_url"], values["original_url"], values["amp_url"]})
+    article = Article(path=path, slug=slug, collection=collection, story=number, other_stories=others, **values)
     return Reading("article", article, tuple(problems))
+
+
+def _other_stories(mapping: Mapping, known: set[str]) -> tuple[int, ...]:
+    """The stories to which addresses of an article lead beside those that are known."""
+    values = [value for key in _ADDRESSES if isinstance(value := mapping.get(key), str) and value not in known]
+    return tuple(number for value in values if (number := web_story(value)[1]))
+
+
+# Whoever writes of an article may know it by any of these; a related link by it must not give a draft away.
+_ADDRESSES = (
+    "webUrl", "link", "originalUrl", "sourceUrl", "ampWebUrl", "ampUrl", "cdnAmpWebUrl", "cdnAmpUrl",
+)  # fmt: skip
+_ADDRESS_LINE = re.compile(
+    rf"""^["']?(?:{"|".join(_ADDRESSES)})["']?[ \t]*:[ \t]*["']?(https?://[^\s"'<>]+)""".encode(), re.MULTILINE
+)
 
 
 def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_Notes") -> bool:
@@ -227,7 +247,8 @@ def _broken(path: str, data: bytes, problems: list[Problem]) -> Reading:
         Problem(problem.kind, problem.what, problem.remedy, path, problem.line, problem.field, problem.severity)
         for problem in problems
     )
-    return Reading("broken", None, placed, says_withdrawn(data))
+    found = (web_story(url.decode("utf-8", "replace"))[1] for url in _ADDRESS_LINE.findall(data.replace(b"\r", b"\n")))
+    return Reading("broken", None, placed, says_withdrawn(data), tuple(sorted({number for number in found if number})))
 
 
 def _too_large(rules: Rules) -> Problem:

@@ -1,13 +1,11 @@
-r"""Simple YAML: the part of YAML that programs write into front matter, read four times as fast as by PyYAML.
+r"""Simple YAML: the part of YAML that programs write into front matter, read six times as fast as by PyYAML.
 
-In: the text of a header. Out: its mapping, exactly as `header.load` gives it, or None on any doubt, so that PyYAML
-reads it. Never raises and never guesses: a line that is not plainly `key: value`, `key:`, `- value`, `- key: value`, a
-comment or blank makes the whole header doubtful, as do doubled keys at the top, which are to be reported.
+In: the text of a header. Out: its mapping, as `header.load` gives it but for what nobody reads of related stories
+(`LINK_KEYS`), or None on any doubt, so that PyYAML reads it. Never raises and never guesses: a line that is not plainly
+`key: value`, `key:`, `- value`, `- key: value`, a comment or blank makes the whole header doubtful, as do doubled keys
+at the top, which are to be reported.
 
-Why not an engine in C or Rust: in one run on generated articles PyYAML took 672 µs each, this 142. The sound one of
-eight fast engines (fastyaml-rs 0.7) takes a sixth of PyYAML's time, but such a check as `_LINE` must come before any of
-them, since they read YAML 1.2 and differ from PyYAML in some damaged headers; that check alone takes half as long
-again. In 100,000 damaged headers this reader differed from PyYAML in none.
+Why not an engine in C or Rust: feedd/README.md, "A reader of simple YAML before PyYAML".
 """
 
 import json
@@ -40,7 +38,7 @@ _LINE = re.compile(rf"( *+)(- |)(?:({_KEY}):(?: ++|(?=\n))|)({_VALUE}|)\n++| *+\
 # is one match, in which all else is only looked at to be sure that it is what it seems to be.
 LINK_KEYS = ("title", "webUrl", "originalUrl", "sourceUrl", "link")
 """What is read of each item of `related`; `load` may leave out the others."""
-_LINK = "|".join(rf"{name}: ++({_VALUE})\n" for name in LINK_KEYS)
+_LINK = "|".join(rf"{name}: ++({_SOUND})\n" for name in LINK_KEYS)
 _INNER = rf"(?:\1    {_PAIR})++|(?:\1    - {_PAIR}(?:\1      {_PAIR})*+)++"
 _PART = rf"(?:{_LINK}|{_PAIR}|(?!(?:{'|'.join(LINK_KEYS)}):){_KEY}:\n(?:{_INNER}))"
 _ITEM = re.compile(rf"( *+)- {_PART}(?:\1  {_PART})*+")

@@ -241,12 +241,11 @@ def _blank() -> sqlite3.Connection:
 
 def _in_memory(path: Path) -> sqlite3.Connection:
     """A copy in memory of what can be read there, so that the memory of the ledger is not lost for this run."""
-    if _identity(path.with_name(f"{path.name}-wal")):
-        with suppress(*_TROUBLE):
-            return _copied(f"{path.absolute().as_uri()}?mode=ro")
-    # Without a WAL, SQLite would make one beside the file just to read it, unless it is told that nobody changes it.
+    begun = any(_identity(path.with_name(path.name + suffix)) for suffix in ("-wal", "-journal"))
+    # With neither, SQLite would make a WAL beside the file just to read it, unless it is told that nobody changes it. A
+    # file that somebody is filling for the first time has a journal, and cannot be read yet.
     with suppress(*_TROUBLE):
-        return _copied(f"{path.absolute().as_uri()}?mode=ro&immutable=1")
+        return _copied(f"{path.absolute().as_uri()}?mode=ro" + ("" if begun else "&immutable=1"))
     return _blank()
 
 

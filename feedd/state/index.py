@@ -165,8 +165,8 @@ class Index:
         self._forget(key)
         if record.article:
             self._execute("INSERT INTO article VALUES (?, ?)", (key, record.article))
-            self._executemany("INSERT INTO address VALUES (?, ?)", ((story, key) for story in record.addresses))
-            self._executemany("INSERT INTO related VALUES (?, ?)", ((story, key) for story in record.stories))
+        self._executemany("INSERT INTO address VALUES (?, ?)", ((story, key) for story in record.addresses))
+        self._executemany("INSERT INTO related VALUES (?, ?)", ((story, key) for story in record.stories))
         self._report(key, record)
 
     def keep(self, key: int, record: Record) -> None:

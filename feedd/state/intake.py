@@ -146,7 +146,8 @@ class Intake:
         """
         article = replace(self._index.article(old.key), published=False)
         problems = decode_problems(record.problems) if record.problems else ()
-        return self._desk.file(record.path, record.stamp, Reading("broken", article, problems))
+        made = self._desk.file(record.path, record.stamp, Reading("broken", article, problems))
+        return replace(made, addresses=tuple(self._index.addresses(old.key).union(record.addresses)))
 
     def _let_go(self, leaving: _Leaving) -> None:
         if leaving.record is None:

@@ -13,6 +13,7 @@ import yaml
 from generations import NEWER, OLDER
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from feedd.content.article import FIELDS, MAX_RELATED, Article, Link, Picture, Provider, Reading, Rules, parse
 from feedd.content.links import story, web_url
@@ -70,6 +71,7 @@ def test_the_newer_generation_is_read() -> None:
         original_url="https://www.harbour-post.example/2023/jul/29/lighthouse-keeps-its-keeper",
         amp_url="https://amp.harbour-post.example/2023/jul/29/lighthouse-keeps-its-keeper",
         story=story("https://harbour-post.example/2023/jul/29/lighthouse-keeps-its-keeper?ref=front"),
+        other_stories=(story("https://amp-harbour--post-example.cdn.amp.example/c/s/amp.harbour-post.example/lighthouse"),),
         type="article",
         topics=("Lighthouses", "AI", "Coastal Shipping"),
         provider=Provider(
@@ -111,6 +113,7 @@ def test_the_older_generation_is_read() -> None:
         original_url=url,
         amp_url=f"{url}amp/",
         story=story(url),
+        other_stories=(story("https://knowbench-example.cdn.amp.example/c/s/knowbench.example/talking-benches/amp/"),),
         topics=("AI", "Street Furniture"),
         provider=Provider("KnowBench", "knowbench.example"),
         image=Picture(
@@ -500,7 +503,8 @@ def test_an_amp_url_is_kept_beside_the_link(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["cdnAmpWebUrl", "cdnAmpUrl"])
 def test_amp_caches_are_never_used(name: str) -> None:
-    assert read() == read(**{name: "https://cdn.amp.example/"})
+    url = "https://cdn.amp.example/"
+    assert replace(read(), other_stories=(story(url),)) == read(**{name: url})
     assert reading(article(webUrl=None, **{name: "https://cdn.amp.example/"})).state == "broken"
 
 
@@ -775,7 +779,7 @@ def test_unknown_fields_change_nothing() -> None:
 
 
 def test_there_is_no_attribute_that_no_row_of_the_table_reads() -> None:
-    made = {"path", "slug", "collection", "story", "body"}
+    made = {"path", "slug", "collection", "story", "body", "other_stories"}
 
     assert set(Article.__struct_fields__) == {spec.attribute for spec in FIELDS} - {"category", "deleted"} | made
 

@@ -167,6 +167,14 @@ def test_related_stories_out_of_line_are_left_to_pyyaml(text: str) -> None:
     assert simple_yaml.load(text) is None
 
 
+@pytest.mark.parametrize(
+    "first", ['"bad \\q escape"', '"over\n    two lines"', '"a\\"'], ids=["escape", "two lines", "open quote"]
+)
+def test_what_is_said_twice_of_a_related_story_must_be_sound_each_time(first: str) -> None:
+    for item in (f"title: {first}\n    title: b\n", f"title: a\n    title: {first}\n    title: b\n"):
+        assert simple_yaml.load(f"related:\n  - {item}") is None
+
+
 def test_key_of_a_related_story_that_holds_others_is_read_as_it_is() -> None:
     text = "related:\n  - link: a\n    link:\n      b: c\n"
 

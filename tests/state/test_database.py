@@ -54,6 +54,20 @@ def test_values_outlive_the_process(database: Database) -> None:
     assert database.get("other") is None
 
 
+def test_copy_of_a_file_that_is_being_filled_is_empty_and_no_problem(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path, patience=0)) as database:
+        database.execute("PRAGMA cache_size = 10")
+        with database.transaction():
+            for number in range(1000):
+                database.set(str(number), b"x" * 1000)  # more than the cache holds, so that pages are written
+            with closing(open_copy(tmp_path)) as copy:
+                found = copy.get("999"), copy.problems, copy.execute("PRAGMA integrity_check").fetchone()
+    with closing(open_copy(tmp_path)) as copy:
+        assert copy.get("999") == b"x" * 1000
+
+    assert found == (None, (), ("ok",))
+
+
 def test_file_is_written_ahead_of_once_it_was_filled(tmp_path: Path) -> None:
     with closing(open_database(tmp_path)) as database:
         before = database.execute("PRAGMA journal_mode").fetchone()
