@@ -392,9 +392,6 @@ class Pipeline:
         self._catalogue = None
         self._stories = self.index.stories()
         self._tell_all(now, edits.ids - edits.reread)
-        for id in self.ledger.standing():
-            if self.catalogue.get(id) is None:
-                self._retract(id, now)
         return {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing(), *self._unled()}
 
     def _unled(self) -> set[str]:
@@ -452,14 +449,17 @@ class Pipeline:
         return retracted
 
     def _tell_all(self, now: int, edited: Container[str]) -> None:
-        """`_tell` for every card, with one query where that has one for each."""
+        """`_tell` for every card and whatever was told before, with one query where that has one for each."""
         before, catalogue = self.ledger.all_told(), self.catalogue
+        for id, told in before.items():
+            if told.retracted is None and catalogue.get(id) is None:
+                self._retract(id, now)
         news: list[tuple[str, Told]] = []
         for id, look in self.index.looks():
-            card, told = catalogue.get(id), before.get(id)
+            card = catalogue.get(id)
             if card is None or not card.shown(now):
                 self._retract(id, now)
-            elif new := self._news(card, look, told, now, id in edited):
+            elif new := self._news(card, look, before.get(id), now, id in edited):
                 news.append((id, new))
                 before[id] = new
         self.ledger.tell(news)

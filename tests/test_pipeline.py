@@ -574,7 +574,7 @@ def test_republished_article_is_updated_later_than_it_was_withdrawn(site: Site) 
     pipeline = site.pipeline()
     pipeline.run(site.now)
     assert pipeline.ledger.retracted() == [("tag:news.example,2020:articles/two", NOON + HOUR)]
-    assert len(pipeline.ledger.standing()) == pipeline.ledger.public() == 2
+    assert pipeline.ledger.public() == 2
 
     site.story("news/two.md", "Two", **front)
     pipeline.run(site.now)

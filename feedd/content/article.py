@@ -172,21 +172,20 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
         return _broken(path, data, problems)
     slug = text.carriable(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
     number = story(link) if link else None
-    others = _other_stories(head.mapping, {values["web_url"], values["original_url"], values["amp_url"]})
+    others = _other_stories(head.mapping, (values["web_url"], values["original_url"], values["amp_url"]))
     article = Article(path=path, slug=slug, collection=collection, story=number, other_stories=others, **values)
     return Reading("article", article, tuple(problems))
 
 
-def _other_stories(mapping: Mapping, known: set[str]) -> tuple[int, ...]:
+def _other_stories(mapping: Mapping, known: tuple[str, ...]) -> tuple[int, ...]:
     """The stories to which addresses of an article lead beside those that are known."""
-    values = [value for key in _ADDRESSES if isinstance(value := mapping.get(key), str) and value not in known]
-    return tuple(number for value in values if (number := web_story(value)[1]))
+    values = [mapping[key] for key in _SECOND_ADDRESSES if key in mapping]
+    return tuple(number for value in values if value not in known and (number := web_story(value)[1]))
 
 
 # Whoever writes of an article may know it by any of these; a related link by it must not give a draft away.
-_ADDRESSES = (
-    "webUrl", "link", "originalUrl", "sourceUrl", "ampWebUrl", "ampUrl", "cdnAmpWebUrl", "cdnAmpUrl",
-)  # fmt: skip
+_SECOND_ADDRESSES = ("link", "sourceUrl", "ampUrl", "cdnAmpWebUrl", "cdnAmpUrl")
+_ADDRESSES = ("webUrl", "originalUrl", "ampWebUrl", *_SECOND_ADDRESSES)
 _ADDRESS_LINE = re.compile(
     rf"""^["']?(?:{"|".join(_ADDRESSES)})["']?[ \t]*:[ \t]*["']?(https?://[^\s"'<>]+)""".encode(), re.MULTILINE
 )

@@ -211,8 +211,9 @@ class Index:
         """The same for all ids at once."""
         self._execute("UPDATE file SET rival = NULL WHERE rival IS NOT NULL")
         self._execute(
-            "UPDATE file SET rival = first.path FROM (SELECT id, min(path) AS path FROM file WHERE id IS NOT NULL"
-            " GROUP BY id HAVING count(*) > 1) AS first WHERE file.id = first.id AND file.path != first.path"
+            "UPDATE file SET rival = first.path FROM (SELECT id, min(path) AS path FROM file WHERE id IN"
+            " (SELECT id FROM file WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1) GROUP BY id) AS first"
+            " WHERE file.id = first.id AND file.path != first.path"
         )
 
     def refile(self, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:

@@ -85,10 +85,6 @@ class Ledger:
         """How many entries are public."""
         return int(self._execute("SELECT count(*) FROM entry WHERE retracted IS NULL").fetchone()[0])
 
-    def standing(self) -> list[str]:
-        """The ids that were told and not withdrawn."""
-        return [id for (id,) in self._execute("SELECT id FROM entry WHERE retracted IS NULL ORDER BY id")]
-
     def retracted(self) -> list[tuple[str, int]]:
         """The ids that were withdrawn, and when."""
         return list(self._execute("SELECT id, retracted FROM entry WHERE retracted IS NOT NULL ORDER BY id"))

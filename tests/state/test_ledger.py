@@ -24,7 +24,7 @@ def test_what_was_told_is_remembered(ledger: Ledger) -> None:
     assert ledger.told("a") == TOLD
     assert ledger.told("b") == Told(1, b"other", 5, 4, 6)
     assert ledger.all_told() == {"a": TOLD, "b": Told(1, b"other", 5, 4, 6)}
-    assert (ledger.public(), ledger.standing(), ledger.retracted()) == (1, ["a"], [("b", 6)])
+    assert (ledger.public(), ledger.retracted()) == (1, [("b", 6)])
 
 
 def test_retraction_is_noted_once(ledger: Ledger) -> None:
