@@ -5,8 +5,8 @@ with problems in the content or the output, 2 usage, 78 configuration, 130 inter
 more. Does no work of its own.
 """
 
-import os
 import gc
+import os
 import sys
 import time
 from collections import Counter
