@@ -294,3 +294,19 @@ def test_approval_is_for_one_run(site: Site) -> None:
     remove(site, *range(10))
 
     assert site.build().withheld == 10
+
+
+def test_drafts_that_are_gone_with_all_others_are_not_given_away(tmp_path: Path) -> None:
+    site = Site(tmp_path, "[guard]\ncount = 0\n")
+    site.story("draft.md", "Secret", published=False, webUrl="https://source.example/draft")
+    for number in range(3):
+        related = [{"title": "Secret", "webUrl": "https://source.example/draft"}]
+        site.story(f"{number}.md", webUrl=f"https://source.example/{number}", related=related)
+    site.build()
+    before = site.documents()
+    for path in list(site.content.iterdir()):
+        path.unlink()
+    report = site.build()
+
+    assert (report.withheld, report.written) == (3, ())
+    assert site.documents() == before

@@ -161,6 +161,8 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
         notes.fail("no-link", "webUrl", "no absolute http(s) address", "Write webUrl, originalUrl or sourceUrl.")
     collection = rules.collection(path, values.pop("category"))
     values["published"] = _decided(head, values["published"], collection in rules.published_by_default, notes)
+    hidden = values.pop("draft")
+    values["published"] &= not hidden
     values["removed"] |= values.pop("deleted")
     if rules.thorough or (values["published"] and not values["removed"]):
         values |= {spec.attribute: spec.value(head.mapping, notes) for spec in _SHOWN}
@@ -169,7 +171,7 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
             values["provider"] = Provider(domain=host(link)) if link else Provider()
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
-        return _broken(path, data, problems)
+        return _broken(path, data, problems, hidden or values["removed"])
     slug = text.carriable(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
     number = story(link) if link else None
     others = _other_stories(head.mapping, (values["web_url"], values["original_url"], values["amp_url"]))
@@ -207,7 +209,7 @@ def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_
 
 
 # Keys that decide whether and when an article is seen: where one is doubled, nobody knows what its author meant.
-_DECISIVE = frozenset({"published", "deleted", "removed", "publishedDateTime", "date", "expiryDate"})
+_DECISIVE = frozenset({"published", "deleted", "removed", "draft", "publishedDateTime", "date", "expiryDate"})
 
 
 def _misspelt(head: "Header", notes: "_Notes") -> bool:
@@ -215,8 +217,8 @@ def _misspelt(head: "Header", notes: "_Notes") -> bool:
     decisive = False
     for name in [name for name in head.mapping if name not in _KNOWN]:
         meant = _meant(name) if isinstance(name, str) else ""
-        if meant and (meant not in head.mapping or meant.lower() == name.lower()):
-            hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
+        hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
+        if meant and (hides or meant not in head.mapping or meant.lower() == name.lower()):
             withheld = ", so the article is not published" if hides else ""
             notes.warn("unknown-key", name, f"is not known{withheld}", f"Did you mean `{meant}`?")
             decisive |= hides
@@ -229,8 +231,23 @@ def _meant(name: str) -> str:
     from difflib import get_close_matches
 
     known = sorted(_KNOWN)
-    same = next((key for key in known if key.lower() == name.lower()), "")
-    return same or next(iter(get_close_matches(name, known, 1, 0.9)), "")
+    same = next((key for key in known if key.lower() == name.lower() or _swapped(key, name)), "")
+    return _HABITS.get(name.lower()) or same or next(iter(get_close_matches(name, known, 1, 0.9)), "")
+
+
+def _swapped(one: str, other: str) -> bool:
+    """Whether one name is the other with two neighbouring letters swapped, which is a frequent slip."""
+    places = [place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
+    if len(one) != len(other) or len(places) != 2 or places[1] != places[0] + 1:
+        return False
+    first, second = places
+    return one[first] == other[second] and one[second] == other[first]
+
+
+# What other tools call it: whoever writes this means that the article is not to be seen, now or later.
+_HABITS = {"unpublished": "published"} | dict.fromkeys(
+    ("expires", "expiry", "expiry_date", "expiration", "expirationdate", "expiresat", "unpublishdate"), "expiryDate"
+)
 
 
 def _placed(problem: Problem, path: str, head: "Header") -> Problem:
@@ -239,7 +256,8 @@ def _placed(problem: Problem, path: str, head: "Header") -> Problem:
     )
 
 
-def _broken(path: str, data: bytes, problems: list[Problem]) -> Reading:
+def _broken(path: str, data: bytes, problems: list[Problem], withdrawn: bool = False) -> Reading:
+    """The reading of a file that cannot be read; `withdrawn` where that is known without a look at its text."""
     from feedd.content.header import says_withdrawn
 
     placed = tuple(
@@ -247,7 +265,8 @@ def _broken(path: str, data: bytes, problems: list[Problem]) -> Reading:
         for problem in problems
     )
     found = (web_story(url.decode("utf-8", "replace"))[1] for url in _ADDRESS_LINE.findall(data.replace(b"\r", b"\n")))
-    return Reading("broken", None, placed, says_withdrawn(data), tuple(sorted({number for number in found if number})))
+    stories = tuple(sorted({number for number in found if number}))
+    return Reading("broken", None, placed, withdrawn or says_withdrawn(data), stories)
 
 
 def _too_large(rules: Rules) -> Problem:
@@ -320,6 +339,7 @@ class Field:
         return self.absent
 
 
+_SAY_FLAG = "Write `true` to withdraw the article, `false` to say that it is not withdrawn."
 _SAY_PUBLISHED = "Write `published: true` to publish it, `published: false` to say that it is not."
 
 
@@ -382,7 +402,7 @@ def _flag(raw: Any, name: str, notes: _Notes) -> bool:
     if isinstance(raw, Flag):
         return raw.on
     if not isinstance(raw, str) or raw not in {"0", "false", "no", "off"}:
-        notes.warn("flag-not-boolean", name, "is not true or false, so the article is not published", "Write `false`.")
+        notes.warn("flag-not-boolean", name, "is not true or false, so the article is not published", _SAY_FLAG)
         return True
     return False
 
@@ -511,6 +531,7 @@ FIELDS = (
     Field("published", ("published",), _published, None),
     Field("removed", ("removed",), _flag, False),
     Field("deleted", ("deleted",), _flag, False),
+    Field("draft", ("draft",), _flag, False),
     Field("guid", ("guid",), _plain),
     Field("category", ("category",), _category),
     Field("web_url", ("webUrl", "link"), _url),

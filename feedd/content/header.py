@@ -200,7 +200,7 @@ for _tag in ("int", "float", "timestamp", "binary"):
 _SAYS_WITHDRAWN = re.compile(
     rb"""^[ \t{,]*["']?(?:
         published["']?[ \t]*:(?![ \t]*(?:true|yes|on)[ \t]*[,}]?[ \t]*(?:\#.*)?$)
-        | (?:deleted|removed)["']?[ \t]*:[ \t]*["']?(?:true|yes|on|1)\b
+        | (?:deleted|removed|draft)["']?[ \t]*:(?![ \t]*(?:["']?(?:false|no|off|0)\b|(?:null|~)?[ \t]*(?:\#.*)?$))
     )""",
     re.MULTILINE | re.IGNORECASE | re.VERBOSE,
 )
@@ -209,8 +209,8 @@ _SAYS_WITHDRAWN = re.compile(
 def says_withdrawn(data: bytes) -> bool:
     """Whether the text of a file that cannot be parsed still says that it is not to be seen.
 
-    A line `published:` with any other value than a plain true says so, as does `deleted: true` or `removed: true`,
-    wherever it stands: in a broken file nobody knows where the front matter ends.
+    A line `published:` with any other value than a plain true says so, as does `deleted:`, `removed:` or `draft:` with
+    any other than false, wherever it stands: in a broken file nobody knows where the front matter ends.
     """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = data.decode("utf-16", "replace").encode()

@@ -5,7 +5,7 @@ and stories that were touched. What comes and what stays goes in as it is read; 
 that the guard can keep all of it. Ids are carried over renames here. Does not read files and does not know feeds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -42,7 +42,9 @@ class Edits:
 
 @dataclass(frozen=True, slots=True)
 class _Leaving:
-    """A public article that would no longer be: its file as it was, and what that holds now (None: it is gone)."""
+    """An article that would no longer be public or known: its file as it was, and what that holds now (None: it is
+    gone).
+    """
 
     row: Row
     record: Record | None = None
@@ -67,10 +69,8 @@ class Intake:
         if row is None:
             return
         self._gone.append(row)
-        if row.shown(self._now) and not row.rival:
-            self._leaving.append(_Leaving(row))
-        else:
-            self._let_go(_Leaving(row))
+        # Also a draft: should the guard keep all that are gone, nobody must be told of it meanwhile.
+        self._leaving.append(_Leaving(row))
 
     def add(self, record: Record) -> None:
         """A file is new."""
@@ -93,7 +93,7 @@ class Intake:
         if record.state in {"broken", "empty"} and old.id and not record.withdrawn:
             self._index.keep(old.key, record if record.problems else replace(record, problems=_emptied(record.path)))
             self._edits.kept.add(old.id)
-        elif old.shown(self._now) and not old.rival and not record.shown(self._now):
+        elif self._is_seen(old) and not record.shown(self._now):
             self._leaving.append(_Leaving(old, record))
         else:
             self._put(old, record)
@@ -105,10 +105,10 @@ class Intake:
         """
         self._flush()
         self._carry_ids()
-        lost = [leaving for leaving in self._leaving if not self._lives_on(leaving)]
+        lost = [leaving for leaving in self._leaving if self._is_seen(leaving.row) and not self._lives_on(leaving)]
         held: set[str] = set()
         if lost and not approved and self._are_too_many(len(lost), total, guard):
-            held = {leaving.row.path for leaving in lost}
+            held = {leaving.row.path for leaving in (*lost, *self._unseen())}
             self._edits.withheld = len(lost)
             self._edits.kept |= {leaving.row.id for leaving in lost if leaving.row.id}
             self._forget_heirs(leaving.row for leaving in lost)
@@ -212,6 +212,17 @@ class Intake:
                 del self._came[came.story or 0]
 
     # The guard
+
+    def _is_seen(self, row: Row) -> bool:
+        return row.shown(self._now) and not row.rival
+
+    def _unseen(self) -> Iterator[_Leaving]:
+        """The drafts that are gone, and nowhere else."""
+        for leaving in self._leaving:
+            row = leaving.row
+            others = [holder for holder in self._index.holders(row.id or "") if holder.path != row.path]
+            if leaving.record is None and not others and not self._is_seen(row):
+                yield leaving
 
     def _lives_on(self, leaving: _Leaving) -> bool:
         """Whether it only moved: its file is gone, and another holds the article now."""

@@ -759,6 +759,52 @@ def test_an_image_without_url_is_reported_and_the_next_one_taken() -> None:
     assert kinds(found) == [("bad-image", "images", "warning")]
 
 
+# Slips that decide
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "remvoed: true", "pubilshed: false", "dleeted: true", "unpublished: true", "expires: 2021-01-01",
+        "expiry: soon", "Removed: true", "expriyDate: 2021-01-01",
+    ],
+)  # fmt: skip
+def test_article_with_a_slip_in_a_key_that_decides_is_not_published(line: str) -> None:
+    found = written(line)
+
+    assert found.article is not None
+    assert found.article.published is False
+    [(kind, field, severity)] = kinds(found)
+    assert (kind, field, severity) == ("unknown-key", line.partition(":")[0], "warning")
+
+
+@pytest.mark.parametrize("line", ["published_by: me", "topic: x", "expert: x", "deletable: true", "author: x"])
+def test_keys_of_others_decide_nothing(line: str) -> None:
+    found = written(line)
+
+    assert found.article is not None
+    assert found.article.published is True
+
+
+@pytest.mark.parametrize(
+    ("value", "published"), [("true", False), ("maybe", False), ("", True), ("false", True), ("no", True)]
+)
+def test_draft_is_not_published(value: str, published: bool) -> None:
+    found = written(f"draft: {value}").article
+
+    assert found is not None
+    assert found.published is published
+
+
+@pytest.mark.parametrize("key", ["removed", "deleted", "draft"])
+@pytest.mark.parametrize("breaking", ["expiryDate: soon", "title: [", 'excerpt: "x'], ids=["date", "list", "quote"])
+def test_article_that_breaks_is_withdrawn_by_whatever_is_not_false(key: str, breaking: str) -> None:
+    for value in ("maybe", "true", "2", "false", "'no'", ""):
+        found = written(f"{key}: {value}\n{breaking}")
+
+        assert (found.state, found.withdrawn) == ("broken", value in {"maybe", "true", "2"})
+
+
 # What goes no further
 
 
@@ -781,7 +827,8 @@ def test_unknown_fields_change_nothing() -> None:
 def test_there_is_no_attribute_that_no_row_of_the_table_reads() -> None:
     made = {"path", "slug", "collection", "story", "body", "other_stories"}
 
-    assert set(Article.__struct_fields__) == {spec.attribute for spec in FIELDS} - {"category", "deleted"} | made
+    read = {spec.attribute for spec in FIELDS} - {"category", "deleted", "draft"}
+    assert set(Article.__struct_fields__) == read | made
 
 
 # Heat and quality
