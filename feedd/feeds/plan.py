@@ -55,7 +55,9 @@ class Plan:
         if name in self.configured:
             return self.configured[name]
         output = self.config.output
-        base = Spec(name, "all", output.all_title, collections=self.collections, limit=output.limit)
+        # A [[feed]] that was taken out stays, and empty: under a title that is not the site's own.
+        title = output.all_title if name == ALL else output.topic_title
+        base = Spec(name, "all", title, collections=self.collections, limit=output.limit)
         if name.startswith(TOPICS):
             topics = frozenset({name.removeprefix(TOPICS)})
             return replace(base, kind="topic", title=output.topic_title, topics=topics)
