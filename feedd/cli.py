@@ -43,6 +43,7 @@ def _configured(command: Command) -> Command:
         default="feedd.toml",
         show_default=True,
         envvar="FEEDD_CONFIG",
+        show_envvar=True,
         help=help_text,
     )(command)
 
@@ -74,7 +75,8 @@ class _Commands(click.Group):
 def main() -> None:
     """Make RSS, Atom and JSON feeds out of a directory of articles.
 
-    Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong configuration.
+    Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong configuration,
+    130 interrupted, 141 nobody reads the output any more.
     """
 
 

@@ -443,6 +443,11 @@ def test_configuration_is_taken_from_the_environment(site: Site) -> None:
     assert "all.atom" in site.documents()
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_the_environment_variable(command: str) -> None:
+    assert "FEEDD_CONFIG" in feedd(command, "--help").stdout
+
+
 def test_option_beats_the_environment(site: Site) -> None:
     result = feedd("build", "--config", str(site.file), env={"FEEDD_CONFIG": str(site.folder / "other.toml")})
 
