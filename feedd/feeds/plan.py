@@ -140,7 +140,7 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
         return frozenset(taxonomy.topic(name).slug for name in names)
 
     def providers(names: Iterable[str]) -> frozenset[str]:
-        return frozenset(_provider(name, taxonomy) for name in names)
+        return frozenset(provider_key(name, taxonomy) for name in names)
 
     return Spec(
         feed.name,
@@ -164,7 +164,8 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
     )
 
 
-def _provider(name: str, taxonomy: Taxonomy) -> str:
+def provider_key(name: str, taxonomy: Taxonomy) -> str:
+    """The key of the provider that a `[[feed]]` means by a domain or a name."""
     found = taxonomy.organizations.get(key(name))
     if found:
         return found.key
