@@ -15,20 +15,39 @@ from pathlib import Path
 from feedd.config import Where, noted
 from feedd.content import header
 from feedd.content.article import Article
+from feedd.content.links import host
 from feedd.content.text import key
 from feedd.desk import Desk, Record, decode_article, decode_problems, duplicate_id
 from feedd.errors import BrokenArticle, Problem, SourceError
+from feedd.feeds.plan import provider_key
 from feedd.feeds.select import readable
 from feedd.workers import Workers
 
 
 @dataclass(slots=True)
+class _Names:
+    """The topics, or the providers, that there are: what feeds select them by, and how to write each, by its names."""
+
+    selected: set[str] = field(default_factory=set)
+    written: dict[str, str] = field(default_factory=dict)
+
+    def add(self, selected: str, written: str, name: str) -> None:
+        """One that there is, under what is to be written for it and under another name."""
+        self.selected.add(selected)
+        self.written.update({key(written): written, key(name): written})
+
+
+@dataclass(slots=True)
 class _Survey:
-    """What the files show together: how many are in each state, which keeps which id, the collections of articles."""
+    """What the files show together: how many are in each state, which keeps which id, the collections of articles,
+    their topics and providers.
+    """
 
     states: dict[str, int] = field(default_factory=dict)
     keepers: dict[str, str] = field(default_factory=dict)
     collections: set[str] = field(default_factory=set)
+    topics: _Names = field(default_factory=_Names)
+    providers: _Names = field(default_factory=_Names)
 
 
 def check(desk: Desk, file: Path, now: int) -> tuple[list[Problem], dict[str, int]]:
@@ -44,6 +63,7 @@ def check(desk: Desk, file: Path, now: int) -> tuple[list[Problem], dict[str, in
     with Workers(desk) as workers:
         problems = list(_files(desk, workers.records(changes.added), survey, now))
     settings += [*_folders(desk, file, changes.added), *_collections(desk, file, survey.collections)]
+    settings += _selectors(desk, file, survey)
     return [*settings, *changes.problems, *problems], survey.states
 
 
@@ -66,8 +86,19 @@ def _file(desk: Desk, record: Record, survey: _Survey, now: int) -> Iterator[Pro
         yield duplicate_id(record.path, record.id, keeper, _line(desk, record.path, "guid"))
     article = decode_article(record.article)
     survey.collections.add(article.collection)
+    _note_names(desk, article, survey)
     yield from _announced(desk, article, now)
     yield from unknown_topics(desk, article)
+
+
+def _note_names(desk: Desk, article: Article, survey: _Survey) -> None:
+    for name in article.topics:
+        topic = desk.taxonomy.topic(name)
+        if topic.known or desk.config.taxonomy.unknown_topics != "ignore":
+            survey.topics.add(topic.slug, topic.name, name)
+    provider = desk.taxonomy.organization(article.provider, article.link)
+    if provider.key:
+        survey.providers.add(provider.key, host(provider.url) or provider.name, provider.name)
 
 
 def _announced(desk: Desk, article: Article, now: int) -> Iterator[Problem]:
@@ -115,6 +146,29 @@ def _collections(desk: Desk, file: Path, had: set[str]) -> Iterator[Problem]:
                 what = f"{name!r} is a collection that no [[collection]] defines and no article has"
                 remedy = _nearest(key(name), known) or f"Name one that there is: {', '.join(known) or 'none so far'}."
                 yield noted(file, "unknown-collection", (*where, place), what, remedy)
+
+
+def _selectors(desk: Desk, file: Path, survey: _Survey) -> Iterator[Problem]:
+    """Topics and providers that feeds ask for or leave out, and that there are not."""
+    for name, topic in desk.taxonomy.topics.items():
+        survey.topics.add(topic.slug, topic.name, name)
+    for name, provider in desk.taxonomy.organizations.items():
+        survey.providers.add(provider.key, name, name)
+    for number, feed in enumerate(desk.config.feeds, 1):
+        for selector in ("topics", "all_topics", "not_topics", "providers", "not_providers"):
+            for place, name in enumerate(getattr(feed, selector), 1):
+                yield from _selector(desk, file, survey, ("feed", number, selector, place), name)
+
+
+def _selector(desk: Desk, file: Path, survey: _Survey, where: Where, name: str) -> Iterator[Problem]:
+    kind, names, selected = "topic", survey.topics, desk.taxonomy.topic(name).slug
+    if str(where[2]).endswith("providers"):
+        kind, names, selected = "provider", survey.providers, provider_key(name, desk.taxonomy)
+    if selected not in names.selected:
+        what = f"{name!r} is a {kind} that the taxonomy does not list and no article has"
+        near = get_close_matches(key(name), names.written, 1)
+        remedy = f"Did you mean {names.written[near[0]]!r}?" if near else "Name one that there is, or leave it out."
+        yield noted(file, f"unknown-{kind}", where, what, remedy)
 
 
 def _folders(desk: Desk, file: Path, paths: Iterable[str]) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from feedd.pipeline import Pipeline, Progress, Report
 
 FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED, UNREAD = 0, 1, 2, 78, 130, 141
-_SHOWN = 20  # problems that `build` lists; `check` lists all
+_SHOWN = 20  # problems that `build` lists (`check` lists all), and feeds that `explain` names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,6 +43,7 @@ def _configured(command: Command) -> Command:
         default="feedd.toml",
         show_default=True,
         envvar="FEEDD_CONFIG",
+        show_envvar=True,
         help=help_text,
     )(command)
 
@@ -74,7 +75,8 @@ class _Commands(click.Group):
 def main() -> None:
     """Make RSS, Atom and JSON feeds out of a directory of articles.
 
-    Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong configuration.
+    Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong configuration,
+    130 interrupted, 141 nobody reads the output any more.
     """
 
 
@@ -146,9 +148,9 @@ def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
             _refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
         name = find_feed(pipeline, feed, here) if feed else None
         if feed and name is None:
-            _refuse(f"no feed {feed!r}. There are: {', '.join(pipeline.feed_names())}")
+            _refuse(f"no feed {feed!r}. {_other_feeds(pipeline, feed)}")
         explanation = ask(pipeline, path, now, name)
-    _print_json(explanation) if as_json else _say_explanation(explanation)
+    _print_json(explanation) if as_json else _say_explanation(explanation, name)
 
 
 # The edges
@@ -297,14 +299,25 @@ def _serious(problems: Sequence[Problem]) -> bool:
     return any(problem.severity == "error" for problem in problems)
 
 
-def _say_explanation(explanation: "Explanation") -> None:
+def _say_explanation(explanation: "Explanation", feed: str | None) -> None:
+    """All verdicts; a feed that was asked for is answered for also where no rule of it was asked."""
     click.echo(f"{explanation.path}  {explanation.id}".rstrip())
     for verdict in explanation.article:
         _say_verdict(verdict)
-    for name in explanation.feeds:
-        click.echo(f"{name}: {'in' if explanation.shown_in(name) else 'not in'}")
-        for verdict in explanation.feeds[name]:
+    for name in explanation.feeds or ([feed] if feed else []):
+        reason = ", for the reason above" if explanation.barred_by_itself(name) else ""
+        click.echo(f"{name}: {'in' if explanation.shown_in(name) else 'not in'}{reason}")
+        for verdict in explanation.feeds.get(name, ()):
             _say_verdict(verdict)
+
+
+def _other_feeds(pipeline: "Pipeline", named: str) -> str:
+    """What to name instead of a feed that there is not: the nearest, else some that there are."""
+    from feedd.explain import feed_names, near_feed
+
+    near, names = near_feed(pipeline, named), sorted(feed_names(pipeline))
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"Did you mean {near}?" if near else f"There are: {', '.join(names[:_SHOWN])}{more}"
 
 
 def _say_verdict(verdict: Any) -> None:

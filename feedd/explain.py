@@ -9,9 +9,11 @@ import errno
 import os
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from feedd.content.article import Article
+from feedd.content.text import key
 from feedd.desk import Desk, Record, decode_problems
 from feedd.errors import Problem
 from feedd.feeds.formats import FORMATS
@@ -42,6 +44,10 @@ class Explanation:
         """Whether subscribers of that feed see the article."""
         return feed in self.feeds and all(verdict.passes for verdict in (*self.article, *self.feeds[feed]))
 
+    def barred_by_itself(self, feed: str) -> bool:
+        """Whether what is said of the article by itself alone keeps it out of that feed: no rule of the feed does."""
+        return not all(one.passes for one in self.article) and all(one.passes for one in self.feeds.get(feed, ()))
+
 
 def explain(pipeline: Pipeline, path: str, now: int, feed: str | None = None) -> Explanation:
     """Why the article at a path is where it is. `feed` names one feed, perhaps by a former name; without it, those of
@@ -51,7 +57,7 @@ def explain(pipeline: Pipeline, path: str, now: int, feed: str | None = None) ->
     """
     plan = pipeline.desk.plan
     feed = plan.former.get(feed, feed) if feed else None
-    if feed and feed not in pipeline.feed_names():
+    if feed and feed not in feed_names(pipeline):
         raise KeyError(feed)
     row = pipeline.index.row(path)
     article = tuple(_standing(pipeline, row, path, now))
@@ -157,7 +163,8 @@ def _membership(pipeline: Pipeline, name: str, card: Card, now: int) -> tuple[Ve
 
 
 def _minimum(spec: Spec, card: Card, marked: Container[str]) -> Verdict:
-    wants = f"quality ≥ {spec.min_quality}, heat ≥ {spec.min_heat}".replace("None", "any")
+    minima = {"quality": spec.min_quality, "heat": spec.min_heat}
+    wants = ", ".join(f"{name} ≥ {minimum}" for name, minimum in minima.items() if minimum is not None)
     has = f"quality {card.traits.quality}, heat {card.traits.heat}; the feed wants {wants}"
     stays = not enough(card, spec) and card.id in marked
     return Verdict("minimum", enters(card, spec, marked), f"{has}{'; it was in before, so it stays' if stays else ''}")
@@ -185,11 +192,25 @@ def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
     return holders[0].path if holders else known.index.path_of_name(named)
 
 
+def feed_names(known: Pipeline) -> set[str]:
+    """The feeds that can be asked for: those that there are, and those whose first article is yet to appear."""
+    return {*known.feed_names(), *known.catalogue.names()}
+
+
+def near_feed(known: Pipeline, named: str) -> str | None:
+    """The feed that was probably meant by a name that none has: one whose last part is like that of the name."""
+    folder, _, last = _without_format(named).rpartition("/")
+    names = sorted(feed_names(known), key=lambda name: (name.rpartition("/")[0] == folder, name))
+    lasts = {name.rpartition("/")[2]: name for name in names}  # of two with one last part that in the folder counts
+    found = get_close_matches(key(last[:100]), lasts, 1)
+    return lasts[found[0]] if found else None
+
+
 def find_feed(known: Pipeline, named: str, here: Path) -> str | None:
     """The name of a feed that somebody names by it, by a former name, or by one of its documents: its path below the
     output directory or as seen from the directory `here`, or its address.
     """
-    output, names = known.config.output.path, known.feed_names()
+    output, names = known.config.output.path, feed_names(known)
     below = named.removeprefix(known.config.site.feeds_url).removeprefix("./")
     for path in (below, below.removeprefix(f"{output.name}/"), _below(output, named, here)):
         for name in (path, _without_format(path)):

@@ -362,6 +362,44 @@ def test_a_file_that_goes_meanwhile_is_no_problem(site: Site) -> None:
     assert check(desk, site.file, site.now) == ([], {})
 
 
+# Topics and providers of feeds
+
+
+@pytest.mark.parametrize(
+    ("wish", "remedy"),
+    [
+        ('topics = ["ai", "Foood"]', "Did you mean 'Food'?"),
+        ('all_topics = ["AI", "Ship"]', "Did you mean 'Ships'?"),
+        ('not_topics = ["AI", "Artificial Intelligenc"]', "Did you mean 'Artificial Intelligence'?"),
+        ('topics = ["AI", "Quantum"]', "Name one that there is, or leave it out."),
+        ('providers = ["a.example", "sorce.example"]', "Did you mean 'source.example'?"),
+        ('providers = ["Source.example", "Source"]', "Did you mean 'source.example'?"),
+        ('not_providers = ["The Lamp", "The Lmp"]', "Did you mean 'the lamp'?"),
+    ],
+)
+def test_a_topic_or_provider_of_a_feed_that_there_is_not_is_said_with_the_nearest(
+    wish: str, remedy: str, site: Site
+) -> None:
+    lamp = '[[taxonomy.provider]]\nname = "The Lamp"\ndomain = "a.example"\n'
+    site.configure(f'[[feed]]\nname = "a"\n[[feed]]\nname = "b"\n{wish}\n{lamp}{TOPICS}')
+    site.story("a.md", topics=["Ships"], published=False)
+    (problem,) = (one for one in checked(site) if one.file == str(site.file))
+    kind, name = "provider" if "providers" in wish else "topic", wish.split('"')[3]
+    assert (problem.kind, problem.severity, problem.remedy) == (f"unknown-{kind}", "warning", remedy)
+    assert problem.what == f"{name!r} is a {kind} that the taxonomy does not list and no article has"
+    assert (problem.field, problem.line) == (f"feed[2].{wish.partition(' ')[0]}[2]", 9)
+
+
+def test_topics_and_providers_of_feeds_may_be_those_of_articles_alone(site: Site) -> None:
+    providers = 'providers = ["https://www.source.example/", "con.example", "The Lamp"]\n'
+    pages = '[content]\nown_pages = "https://news.example/{slug}/"\n'
+    site.configure(f'{pages}[[feed]]\nname = "a"\ntopics = ["C++"]\n{providers}')
+    site.story("a.md", topics=["c++"])
+    site.story("b.md", provider={"domain": "con.example"})
+    site.story("c.md", provider="the lamp", webUrl=None)
+    assert checked(site) == []
+
+
 # Collections
 
 UNKNOWN = "is a collection that no [[collection]] defines and no article has"

@@ -443,6 +443,11 @@ def test_configuration_is_taken_from_the_environment(site: Site) -> None:
     assert "all.atom" in site.documents()
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_names_the_environment_variable(command: str) -> None:
+    assert "FEEDD_CONFIG" in feedd(command, "--help").stdout
+
+
 def test_option_beats_the_environment(site: Site) -> None:
     result = feedd("build", "--config", str(site.file), env={"FEEDD_CONFIG": str(site.folder / "other.toml")})
 
@@ -636,6 +641,16 @@ def test_explain_says_why_an_article_is_not_public(text: str, says: str, site: S
     assert says in on(site, "explain", "x.md").stdout
 
 
+@pytest.mark.parametrize("front", [{"published": False}, {"publishedDateTime": "2099-01-01T00:00:00Z"}])
+def test_explain_says_that_what_is_not_public_is_not_in_the_feed_that_was_asked_for(
+    front: dict[str, object], site: Site
+) -> None:
+    site.write("x.md", article("X", **front))
+    lines = on(site, "explain", "x.md", "topics/ai").stdout.splitlines()
+
+    assert [line for line in lines[1:] if not line.startswith(" ")] == ["topics/ai: not in, for the reason above"]
+
+
 def test_explain_json_is_for_programs(site: Site) -> None:
     explanation = json.loads(on(site, "explain", "first", "all", "--json").stdout)
 
@@ -670,6 +685,23 @@ def test_unknown_feed_exits_with_2_and_names_those_there_are(site: Site) -> None
 
     assert result.exit_code == 2
     assert result.stderr == "feedd: no feed 'topics/robots'. There are: all, providers/source.example, topics/ai\n"
+
+
+@pytest.mark.parametrize("named", ["topics/foods", "food.atom", "Foood", "feeds/topics/fod.json"])
+def test_unknown_feed_is_answered_with_the_nearest_name(named: str, site: Site) -> None:
+    site.story("news/second.md", topics=["Food"])
+    result = on(site, "explain", "first", named)
+
+    assert result.exit_code == 2
+    assert result.stderr == f"feedd: no feed {named!r}. Did you mean topics/food?\n"
+
+
+def test_unknown_feed_that_is_like_none_is_answered_with_twenty_names(site: Site) -> None:
+    site.story("news/second.md", topics=[f"{number:02}" for number in range(30)])
+    result = on(site, "explain", "first", "nonsense")
+
+    assert result.stderr.count("/") == 19
+    assert result.stderr.endswith(", topics/17 and 13 more\n")
 
 
 # --- Terminals and processes ---

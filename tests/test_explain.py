@@ -348,6 +348,30 @@ def test_a_feed_that_there_is_not_is_refused(tmp_path: Path) -> None:
         explained(site, "a.md", "topics/cars")
 
 
+def test_a_feed_whose_first_article_is_yet_to_appear_can_be_asked_for(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", topics=["Future"], publishedDateTime="2030-01-01T00:00:00Z")
+    explanation = explained(site, "a.md", "topics/future")
+    assert list(explanation.feeds) == ["topics/future"]
+    assert refusals(explanation, "topics/future") == ["embargo"]
+    with after_run(site) as pipeline:
+        assert find_feed(pipeline, "feeds/topics/future.atom", tmp_path) == "topics/future"
+
+
+@pytest.mark.parametrize(
+    ("wish", "wants"),
+    [
+        ("min_quality = 60", "quality ≥ 60"),
+        ("min_heat = 0", "heat ≥ 0"),
+        ("min_quality = 60\nmin_heat = 0", "quality ≥ 60, heat ≥ 0"),
+    ],
+)
+def test_only_minima_that_a_feed_sets_are_said(wish: str, wants: str, tmp_path: Path) -> None:
+    site = Site(tmp_path, f'[[feed]]\nname = "hot"\n{wish}\n')
+    site.story("a.md")
+    assert says(explained(site, "a.md", "hot"), "minimum", "hot") == f"quality 0, heat 0; the feed wants {wants}"
+
+
 def test_a_former_name_of_a_topic_leads_to_its_feed(tmp_path: Path) -> None:
     site = Site(tmp_path, '[[taxonomy.topic]]\nname = "AI"\naliases = ["Machine Learning"]\n')
     site.story("a.md")

@@ -502,6 +502,7 @@ def test_feed_that_is_configured_no_more_stays_and_is_empty(tmp_path: Path) -> N
 
     assert site.titles("picks") == []
     assert site.titles() == ["One"]
+    assert feedparser.parse(site.documents()["picks.atom"]).feed.title == "Example News: picks"
 
 
 # Withdrawal

@@ -28,9 +28,24 @@ _HIDDEN = tuple(
     (re.compile(begin, re.IGNORECASE), re.compile(end, re.IGNORECASE))
     for begin, end in ((r"<!--", r"-->"), (r"<script\b", r"</script\s*>"), (r"<style\b", r"</style\s*>"))
 )
-# Tags that part words in a browser.
-_BREAK = re.compile(r"</?(?:p|br|hr|div|h[1-6]|[uod]l|li|d[td]|blockquote|pre|table|t[rdh])\b[^<>]*>", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+# Possessive, so that time is linear: nothing is read again where no bracket closes.
+_TAG = re.compile(r"</?([a-zA-Z][^\s/<>]*+)[^<>]*+>")
+# The elements of HTML: those that part words in a browser, others, and those that the standard calls obsolete.
+_PARTING = "p br hr div h1 h2 h3 h4 h5 h6 ul ol dl li dt dd blockquote pre table tr td th"
+_OTHERS = """
+    a abbr address area article aside audio b base bdi bdo body button canvas caption cite code col colgroup data
+    datalist del details dfn dialog em embed fieldset figcaption figure footer form head header hgroup html i iframe
+    img input ins kbd label legend link main map mark math menu meta meter nav noscript object optgroup option output
+    picture progress q rp rt ruby s samp script search section select selectedcontent slot small source span strong
+    style sub summary sup svg tbody template textarea tfoot thead time title track u var video wbr
+"""
+_OBSOLETE = """
+    acronym applet basefont bgsound big blink center dir font frame frameset image isindex keygen listing marquee
+    menuitem multicol nextid nobr noembed noframes param plaintext rb rtc spacer strike tt xmp
+"""
+_BREAKS = frozenset(_PARTING.split())
+_ELEMENTS = frozenset((_OTHERS + _OBSOLETE).split())
+_CUSTOM = re.compile(r"[a-z][\w.]*-[\w.-]*")  # the name of an element that a page defines itself
 _SPACE = re.compile(r"\s+")
 # What XML 1.0 (section 2.2) cannot carry, C1 controls (discouraged there), and marks without width.
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\ufeff\ud800-\udfff\ufffe\uffff]")
@@ -41,13 +56,14 @@ _MOJIBAKE = re.compile(r"[\u00c2-\u00f4\u0420\u0432][^\x00-\x7f]")
 def plain(value: str) -> str:
     """Tags stripped, HTML entities unescaped exactly once, white space folded to single spaces, trimmed.
 
-    In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. Characters that XML 1.0 cannot carry go.
+    In that order: `&lt;b&gt;` is somebody writing about `<b>`, and stays. What else stands in angle brackets stays too:
+    `List<Item>` names no element of HTML. Characters that XML 1.0 cannot carry go.
     """
     value = str(value).strip()  # and no subclass of it, which only the code that made it knows
     if is_plain(value):
         return value  # four out of five
     if "<" in value:
-        value = _TAG.sub("", _BREAK.sub(" ", _without_hidden(value)))
+        value = _TAG.sub(_shown, _without_hidden(value))
     if "&" in value:
         value = html.unescape(value)
     return _SPACE.sub(" ", _UNFIT.sub("", value)).strip()
@@ -61,6 +77,14 @@ def is_plain(value: str) -> bool:
         and not ("<" in value or "&" in value or "  " in value)
         and value[:1] != " " != value[-1:]
     )
+
+
+def _shown(tag: re.Match[str]) -> str:
+    """What is seen in place of something that looks like a tag."""
+    name = tag[1].lower()
+    if name in _BREAKS:
+        return " "
+    return "" if name in _ELEMENTS or _CUSTOM.fullmatch(name) else tag[0]
 
 
 def _without_hidden(value: str) -> str:

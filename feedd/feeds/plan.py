@@ -55,7 +55,9 @@ class Plan:
         if name in self.configured:
             return self.configured[name]
         output = self.config.output
-        base = Spec(name, "all", output.all_title, collections=self.collections, limit=output.limit)
+        # A [[feed]] that was taken out stays, and empty: under a title that is not the site's own.
+        title = output.all_title if name == ALL else output.topic_title
+        base = Spec(name, "all", title, collections=self.collections, limit=output.limit)
         if name.startswith(TOPICS):
             topics = frozenset({name.removeprefix(TOPICS)})
             return replace(base, kind="topic", title=output.topic_title, topics=topics)
@@ -138,7 +140,7 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
         return frozenset(taxonomy.topic(name).slug for name in names)
 
     def providers(names: Iterable[str]) -> frozenset[str]:
-        return frozenset(_provider(name, taxonomy) for name in names)
+        return frozenset(provider_key(name, taxonomy) for name in names)
 
     return Spec(
         feed.name,
@@ -162,7 +164,8 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
     )
 
 
-def _provider(name: str, taxonomy: Taxonomy) -> str:
+def provider_key(name: str, taxonomy: Taxonomy) -> str:
+    """The key of the provider that a `[[feed]]` means by a domain or a name."""
     found = taxonomy.organizations.get(key(name))
     if found:
         return found.key

@@ -114,6 +114,7 @@ def test_all_and_configured_feeds_stand_even_without_articles() -> None:
         ("all", "all", "{site}"),
         ("topics/ai", "topic", "About {name}"),
         ("providers/a.example", "provider", "By {name}"),
+        ("taken-out", "all", "About {name}"),
     ],
 )
 def test_titles_come_from_the_templates_of_the_configuration(name: str, kind: str, title: str) -> None:
