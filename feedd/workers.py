@@ -103,7 +103,7 @@ def _unpacked(data: bytes) -> list[Record | Problem | None]:
     return [problems.get(place, record) for place, record in enumerate(records)]
 
 
-class _Helper:
+class _Worker:
     """Another process with a desk of its own; `asked` are the numbers of the chunks that it has still to answer."""
 
     def __init__(self, method: str, desk: Desk) -> None:
@@ -152,14 +152,14 @@ class Workers:
     def __init__(self, desk: Desk, processes: int | None = None) -> None:
         self._desk = desk
         self._processes = len(os.sched_getaffinity(0)) if processes is None else processes
-        self._helpers: list[_Helper] = []
+        self._workers: list[_Worker] = []
 
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *_: object) -> None:
-        for helper in list(self._helpers):
-            self._dismiss(helper)
+        for worker in list(self._workers):
+            self._dismiss(worker)
 
     def records(self, paths: Sequence[str]) -> Iterator[Record | Problem | None]:
         """`Desk.records` of many paths."""
@@ -177,14 +177,14 @@ class Workers:
         here: Callable[[Sequence[Item]], list[Result]],
         unpack: Callable[[bytes], list[Result]],
     ) -> Iterator[Result]:
-        """The results of the items in their order, done `here` or by helpers, in chunks."""
+        """The results of the items in their order, done `here` or by workers, in chunks."""
         if count >= FEW:
             self.start()
         chunks, done, number = _Chunks(items), dict[int, list[Result]](), 0
         try:
             while True:
                 self._ask(task, chunks, number + _AHEAD)
-                while number not in done and any(number in helper.asked for helper in self._helpers):
+                while number not in done and any(number in worker.asked for worker in self._workers):
                     done |= {place: unpack(data) for place, data in self._answers()}
                     self._ask(task, chunks, number + _AHEAD)
                 chunk = chunks.give_up(number)
@@ -193,32 +193,32 @@ class Workers:
                 yield from done.pop(number) if number in done else here(chunk)
                 number += 1
         finally:
-            for helper in [helper for helper in self._helpers if helper.asked]:
-                self._dismiss(helper)
+            for worker in [worker for worker in self._workers if worker.asked]:
+                self._dismiss(worker)
 
     def _ask(self, task: bytes, chunks: _Chunks[Any], end: int) -> None:
         """Give the next chunks, those before the number `end`, to whoever has too little to do."""
         for depth in range(_QUEUE):
-            for helper in list(self._helpers):
-                if len(helper.asked) == depth and chunks.taken < end and (chunk := chunks.take()):
+            for worker in list(self._workers):
+                if len(worker.asked) == depth and chunks.taken < end and (chunk := chunks.take()):
                     try:
-                        helper.connection.send_bytes(task + _encode(chunk))
+                        worker.connection.send_bytes(task + _encode(chunk))
                     except OSError:
-                        self._dismiss(helper)
+                        self._dismiss(worker)
                     else:
-                        helper.asked.append(chunks.taken - 1)
+                        worker.asked.append(chunks.taken - 1)
 
     def _answers(self) -> Iterator[tuple[int, bytes]]:
-        """What helpers have done, by the number of the chunk, as soon as there is anything."""
-        busy = {helper.connection: helper for helper in self._helpers if helper.asked}
+        """What workers have done, by the number of the chunk, as soon as there is anything."""
+        busy = {worker.connection: worker for worker in self._workers if worker.asked}
         ready = wait(list(busy))
-        for helper in [helper for connection, helper in busy.items() if connection in ready]:
+        for worker in [worker for connection, worker in busy.items() if connection in ready]:
             try:
-                data = helper.connection.recv_bytes()
+                data = worker.connection.recv_bytes()
             except (EOFError, OSError):
-                self._dismiss(helper)
+                self._dismiss(worker)
             else:
-                yield helper.asked.popleft(), data
+                yield worker.asked.popleft(), data
 
     def start(self) -> None:
         """Start the processes, if there are to be several, so that they are ready when there is work for them."""
@@ -227,9 +227,9 @@ class Workers:
         # A copy of this process starts at once, but must not be made while other threads hold locks.
         method = "fork" if threading.active_count() == 1 else "spawn"
         with suppress(OSError):  # as many as the system allows
-            while len(self._helpers) < self._processes:
-                self._helpers.append(_Helper(method, self._desk))
+            while len(self._workers) < self._processes:
+                self._workers.append(_Worker(method, self._desk))
 
-    def _dismiss(self, helper: _Helper) -> None:
-        self._helpers.remove(helper)
-        helper.end()
+    def _dismiss(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        worker.end()
