@@ -833,8 +833,9 @@ def test_build_that_nobody_listens_to_is_done_all_the_same(site: Site) -> None:
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("arguments", ["check --json --config '{}'", "check --config '{}' 2>&1"], ids=["json", "text"])
 def test_reader_that_goes_away_halfway_gets_no_traceback(arguments: str, unbuffered: str, site: Site) -> None:
-    for number in range(500):
-        site.write(f"{number}.md", "---\ntitle: x\n")
+    folder = "a-folder-with-a-long-name" * 8  # so that more is said than a pipe and its reader hold
+    for number in range(900):
+        site.write(f"{folder}/{number}.md", "---\ntitle: x\n")
     command = f"'{sys.executable}' -m feedd {arguments.format(site.file)} | head -n 1; echo ${{PIPESTATUS[0]}}"
     env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=50, check=True, env=env)

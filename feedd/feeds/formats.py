@@ -1,13 +1,13 @@
 """The formats that feeds are written in, as a table.
 
-In: nothing. Out: for each suffix the media type and the functions that write an entry and a document. A new
-format is one module and one row. Writes nothing itself, and imports a module only when it is first asked to
-write: feedgen takes 90 ms, which a build that finds nothing new should not wait for.
+In: nothing. Out: for each suffix the media type and the functions that write an entry and a document. A new format is
+one module and one row. Writes nothing itself, and imports a module only when it is first asked to write: feedgen takes
+90 ms, which a build that finds nothing new should not wait for.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -18,9 +18,9 @@ from feedd.feeds.entry import Entry, Feed
 class Format:
     """One way to write a feed.
 
-    `entry` writes an entry apart from any feed, and `document` a feed around such bytes in the order given.
-    Both give the same bytes for the same values, and raise RenderError for what they
-    cannot write. `suffix` ends the name of the document, without a dot. `get_ready` imports what both need.
+    `entry` writes an entry apart from any feed, and `document` a feed around such bytes in the order given. Both give
+    the same bytes for the same values, and raise RenderError for what they cannot write. `suffix` ends the name of the
+    document, without a dot. `get_ready` imports what both need.
     """
 
     suffix: str
@@ -38,9 +38,13 @@ def _row(suffix: str, media_type: str, module: str, entry: str, document: str) -
 def _late(module: str, name: str) -> Callable[..., bytes]:
     """That function of a module in this package, imported at its first call."""
 
+    @cache
+    def found() -> Callable[..., bytes]:
+        function: Callable[..., bytes] = getattr(import_module(f"feedd.feeds.{module}"), name)
+        return function
+
     def call(*arguments: Any) -> bytes:
-        written: bytes = getattr(import_module(f"feedd.feeds.{module}"), name)(*arguments)
-        return written
+        return found()(*arguments)
 
     return call
 
