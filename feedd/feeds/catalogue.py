@@ -42,10 +42,6 @@ class Catalogue:
         """The card of an article, None if its author does not publish it."""
         return self._cards.get(id)
 
-    def ids(self) -> list[str]:
-        """The ids of all cards."""
-        return list(self._cards)
-
     def replace(self, id: str, card: Card | None) -> None:
         """Let this be the card of that article from now on; None takes it away."""
         old = self._cards.pop(id, None)

@@ -80,7 +80,7 @@ def test_a_changed_card_moves_to_its_new_shelves_and_place() -> None:
 def test_a_card_that_goes_leaves_nothing_behind() -> None:
     catalogue = filled(card("a", 1, 5, topics=["ai"]))
     catalogue.replace("a", None)
-    assert (len(catalogue), catalogue.ids(), catalogue.names()) == (0, [], [])
+    assert (len(catalogue), catalogue.names()) == (0, [])
     assert catalogue.get("a") is None
     assert list(catalogue.shelf("all")) == []
     assert catalogue.next_moment(0) is None
@@ -89,7 +89,7 @@ def test_a_card_that_goes_leaves_nothing_behind() -> None:
 def test_taking_away_what_is_not_there_does_nothing() -> None:
     catalogue = filled(card("a"))
     catalogue.replace("b", None)
-    assert catalogue.ids() == ["a"]
+    assert (len(catalogue), catalogue.get("a")) == (1, card("a"))
 
 
 # Twins
@@ -173,8 +173,7 @@ histories = st.lists(cards.map(lambda one: (one.id, one)) | goings)
 
 def seen(catalogue: Catalogue) -> dict[str, object]:
     """All that a catalogue answers."""
-    present = sorted(catalogue.ids())
-    every = [one for id in present if (one := catalogue.get(id))]
+    every = [one for id in "abcdef" if (one := catalogue.get(id))]
     return {
         "size": len(catalogue),
         "cards": every,
