@@ -142,8 +142,8 @@ class Pipeline:
         self._unwritten: set[str] = set()  # those of them that some format could not write
         # Those of all articles, and what is told of all entries, while everything is looked at.
         self._stories: set[int] | None = None
-        self._all: dict[str, Told] = {}
-        self._former: set[str] | None = None  # the documents in formats that are used no more, once that was asked
+        self._told_now: dict[str, Told] = {}
+        self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
         self._heard = _News()  # of this run
         self._complete = False
         self._rescued = False
@@ -169,7 +169,7 @@ class Pipeline:
     ) -> Report:
         """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
         complete, self._complete, self._heard = self._complete, False, _News()
-        self._stories, self._all = None, {}
+        self._stories, self._told_now = None, {}
         try:
             with self._database.transaction():
                 report = self._run(now, hints if complete else None, approved, outcome)
@@ -195,7 +195,7 @@ class Pipeline:
         return () if self._database.durable or not self._rescued else self._database.problems
 
     def _work_on(self, database: Database) -> None:
-        self._database, self._catalogue, self._former, self._complete = database, None, None, False
+        self._database, self._catalogue, self._unused, self._complete = database, None, None, False
         self.index, self.ledger = Index(database), Ledger(database)
 
     def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
@@ -255,7 +255,7 @@ class Pipeline:
             edits = self._take_in(changes, workers, now, approved, renewed=True)
             touched = stale | self._observe_all(edits, now)
             self._publish(touched, workers, now, outcome)
-            self._stories, self._all = None, {}
+            self._stories, self._told_now = None, {}
         return edits, len(touched)
 
     def close(self) -> None:
@@ -288,7 +288,7 @@ class Pipeline:
         taxonomy = fingerprint((*config.taxonomy.topics, *config.taxonomy.providers)).hex()
         renewed = self._changed("settings", f"{__version__} {config.fingerprint} {taxonomy}")
         if renewed:
-            self._desk, self._catalogue, self._former = None, None, None
+            self._desk, self._catalogue, self._unused = None, None, None
             self._rendered.clear()
             self._unwritten.clear()
             self._database.set("problems", _encode(self.desk.problems))
@@ -365,7 +365,7 @@ class Pipeline:
         """The feeds of documents that feedd wrote and does not remember: they are known from now on, and looked after.
         Whatever is in them may have been withdrawn meanwhile.
         """
-        self._former = None
+        self._unused = None
         for path in paths:
             name = path.rpartition(".")[0]
             self.ledger.write(path, Written(name, b"", -1, -1))
@@ -463,7 +463,7 @@ class Pipeline:
                 news.append((id, new))
                 before[id] = new
         self.ledger.tell(news)
-        self._all = before
+        self._told_now = before
 
     def _news(self, card: Card, look: Look, told: Told | None, now: int, edited: bool) -> Told | None:
         """What is told of a public entry from now on; None if that is what was told before. What its front matter says
@@ -555,7 +555,7 @@ class Pipeline:
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
-        told = self._all.get(id) or self.ledger.told(id)
+        told = self._told_now.get(id) or self.ledger.told(id)
         if told is None:
             raise LookupError(f"{id} is selected and was never told")
         return told
@@ -611,11 +611,11 @@ class Pipeline:
 
     def _dropped(self, name: str) -> list[Format]:
         """The formats in which a feed was written once and is no more: who still reads those finds nothing in them."""
-        if self._former is None:
+        if self._unused is None:
             used = {form.suffix for form in self.desk.formats}
             paths = (path for path, _ in self.ledger.all_written())
-            self._former = {path for path in paths if path.rpartition(".")[2] not in used}
-        return [form for form in FORMATS.values() if f"{name}.{form.suffix}" in self._former]
+            self._unused = {path for path in paths if path.rpartition(".")[2] not in used}
+        return [form for form in FORMATS.values() if f"{name}.{form.suffix}" in self._unused]
 
     def _feed(self, name: str, selection: Selection, updated: int, last: str | None) -> tuple[Feed, str]:
         """The head of a feed, and what its topic or provider is called; `last` is what it was called before."""
