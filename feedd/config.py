@@ -252,6 +252,25 @@ def _duration(value: str, base: Path) -> int | None:
     return seconds
 
 
+_SPANS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def _span(value: str, base: Path) -> float:
+    """Seconds."""
+    match = re.fullmatch(r"([0-9]{1,6})(ms|s|m|h)", value)
+    if not match:
+        raise _Wrong(f"is {_shown(value)}")
+    return int(match[1]) * _SPANS[match[2]]
+
+
+def _interval(value: str, base: Path) -> float:
+    """Seconds, at least one: what is done so often must leave time for anything else."""
+    seconds = _span(value, base)
+    if seconds < 1:
+        raise _Wrong(f"is {_shown(value)}, which is less than a second")
+    return seconds
+
+
 def _domain(value: str, base: Path) -> str:
     """A provider's key: lower case, without `www.`."""
     domain = value.lower().removeprefix("www.")
@@ -279,6 +298,11 @@ Location = Annotated[
     Meta(extra_json_schema={"type": "string"}),
     Form("a path in quotes", _absolute, Annotated[str, Meta(min_length=1)]),
 ]
+Place = Annotated[
+    Path | None,
+    Meta(extra_json_schema={"type": "string"}),
+    Form("a path in quotes", _absolute, Annotated[str, Meta(min_length=1)]),
+]
 Folder = Annotated[str, Meta(min_length=1), Form("the path of a folder below content.path, in quotes", _below)]
 Pattern = Annotated[str, Meta(min_length=1), Form('a pattern in quotes, such as "news/**/*.md"', _pattern)]
 Domain = Annotated[str, Form('a domain, such as "example.org"', _domain)]
@@ -290,6 +314,17 @@ Duration = Annotated[
         _duration,
         str,
     ),
+]
+_SPAN_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h)$"}
+Span = Annotated[
+    float,
+    Meta(extra_json_schema=_SPAN_SCHEMA),
+    Form('a number with ms, s, m or h in quotes, such as "50ms" or "2s"', _span, str),
+]
+Interval = Annotated[
+    float,
+    Meta(extra_json_schema=_SPAN_SCHEMA),
+    Form('a number with s, m or h in quotes, at least a second, such as "10s"', _interval, str),
 ]
 Title = Annotated[str, Meta(min_length=1), _template("site", "name")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -491,6 +526,67 @@ class Guard:
 
 
 @dataclass(frozen=True, slots=True)
+class Watch:
+    """`[watch]`: how `feedd run` learns that files changed."""
+
+    quiet: Annotated[
+        Span, Meta(description="How long files were left alone before they are looked at (in Config: seconds).")
+    ] = 0.05
+    limit: Annotated[
+        Span, Meta(description="The longest that a change waits while others follow it (in Config: seconds).")
+    ] = 1.0
+    mode: Annotated[
+        Literal["auto", "poll"],
+        Meta(description="auto: the system tells what changed, where it can; poll: everything is looked at, often."),
+    ] = "auto"
+    poll: Annotated[
+        Interval,
+        Meta(description="How often everything is looked at where the system does not tell (in Config: seconds)."),
+    ] = 10.0
+    configuration: Annotated[
+        bool, Meta(description="Whether this file is loaded anew when it changes, as by `feedd reload`.")
+    ] = True
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """`[schedule]`: what `feedd run` does at fixed times."""
+
+    rescan: Annotated[
+        str, Meta(description="How often, or when, everything is looked at although no change was seen.")
+    ] = "1h"
+    timezone: Annotated[
+        str,
+        Form('the name of a time zone, such as "UTC" or "Europe/Berlin"', _zone),
+        Meta(description="The time zone of rescan and of the schedules of feeds."),
+    ] = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """`[control]`: how `feedd status`, `reload` and `approve` reach `feedd run`."""
+
+    socket: Annotated[
+        Place,
+        Meta(description="The Unix socket; absent: control.sock in the directory of the state (filled in by Config)."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """`[log]`: what `feedd run` tells of what it does, on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least important lines that are written."),
+    ] = "info"
+    format: Annotated[
+        Literal["text", "json"],
+        Meta(description="text: key=value; json: an object a line."),
+    ] = "text"
+
+
+@dataclass(frozen=True, slots=True)
 class FeedConfig:
     """`[[feed]]`: a feed of its own. An article has to meet every condition; an empty list is none."""
 
@@ -530,6 +626,9 @@ class FeedConfig:
     ] = None
     limit: Annotated[int, Meta(ge=0, le=1000, description="The most entries in the feed; 0: as output.limit.")] = 0
     order: Annotated[Order, Meta(description="Which entries come first and, beyond the limit, stay.")] = "newest"
+    schedule: Annotated[
+        str, Meta(description="When articles enter the feed, as in cron; empty: at once.")
+    ] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -551,6 +650,10 @@ class Config:
     ] = Output()
     state: Annotated[State, Meta(description="What feedd remembers.")] = State()
     guard: Annotated[Guard, Meta(description="How much may be withdrawn in one run without approval.")] = Guard()
+    watch: Annotated[Watch, Meta(description="How the daemon learns that files changed.")] = Watch()
+    schedule: Annotated[Schedule, Meta(description="What the daemon does at fixed times.")] = Schedule()
+    control: Annotated[Control, Meta(description="How the daemon is asked and told.")] = Control()
+    log: Annotated[Log, Meta(description="What the daemon tells of what it does.")] = Log()
     feeds: Annotated[
         tuple[FeedConfig, ...],
         Meta(description="Feeds beside those of all articles, topics and providers."),
@@ -558,7 +661,7 @@ class Config:
 
     @property
     def fingerprint(self) -> str:
-        """A digest, in hexadecimal, of all that can change what is published: all but `state` and `guard`."""
+        """A digest, in hexadecimal, of all that can change what is published, and of nothing else."""
         return _digest(self.site, self.content, self.collections, self.taxonomy, self.output, self.feeds)
 
     @property
@@ -914,7 +1017,8 @@ def _derived(config: Config) -> Config:
     feeds = (
         replace(feed, title=feed.title or feed.name, limit=feed.limit or config.output.limit) for feed in config.feeds
     )
-    return replace(config, site=site, feeds=tuple(feeds))
+    control = replace(config.control, socket=config.control.socket or config.state.path / "control.sock")
+    return replace(config, site=site, feeds=tuple(feeds), control=control)
 
 
 # --- Lines ---

@@ -1,0 +1,161 @@
+"""Inbox: what the wakers post, and when the loop takes it.
+
+In: paths that may have changed, and wishes: look at everything, load the configuration, answer a question, stop. Any
+thread may post (signal handlers may not: they interrupt the one who takes). Out: all that has gathered, once it is
+ripe: a wish at once, paths when no other came for the quiet time, or the first has waited for the limit. Does nothing
+that it is asked for, and reads no file.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+MOST_PATHS = 5000
+"""Paths that are looked at one by one: beyond, looking at everything is quicker (and their memory has a bound)."""
+
+Command = Literal["status", "reload", "approve"]
+Reply = dict[str, Any]
+Wait = Callable[[threading.Condition, float | None], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something that is asked of the loop, by a thread that waits for the answer."""
+
+    command: Command
+    _answers: "SimpleQueue[Reply]" = field(default_factory=SimpleQueue, compare=False, repr=False)
+
+    def answer(self, reply: Reply) -> None:
+        """Let the one who asks go on."""
+        self._answers.put(reply)
+
+    def wait(self, timeout: float | None = None) -> Reply | None:
+        """The answer; None if there is none after so many seconds."""
+        try:
+            return self._answers.get(timeout=timeout)
+        except Empty:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What had gathered. `paths` are files of the content directory, or folders, which end in a slash; `scan` are the
+    reasons to look at everything instead; `reload` says that the configuration may have changed.
+    """
+
+    paths: frozenset[str] = frozenset()
+    scan: tuple[str, ...] = ()
+    reload: bool = False
+    questions: tuple[Question, ...] = ()
+    stop: bool = False
+
+
+def ripe(first: float, last: float, quiet: float, limit: float) -> float:
+    """The moment at which paths are taken of which the first and the last came at these moments, all in seconds."""
+    return min(last + quiet, first + limit)
+
+
+def _wait(condition: threading.Condition, timeout: float | None) -> object:
+    return condition.wait(timeout)
+
+
+class Inbox:
+    """`quiet` and `limit` in seconds. Times are those of `monotonic`, waiting is done by `wait`."""
+
+    def __init__(
+        self,
+        quiet: float,
+        limit: float,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Wait = _wait,
+    ) -> None:
+        self.quiet, self.limit = quiet, limit
+        self._monotonic, self._wait = monotonic, wait
+        self._posted = threading.Condition()
+        self._paths: set[str] = set()
+        self._first = self._last = 0.0
+        self._scan: dict[str, None] = {}
+        self._questions: list[Question] = []
+        self._reload = self._awake = False
+        self.stopping = False
+
+    def hint(self, paths: Iterable[str]) -> None:
+        """Files or folders may have changed."""
+        with self._posted:
+            now = self._monotonic()
+            if not self._paths:
+                self._first = now
+            self._paths.update(paths)
+            self._last = now
+            if len(self._paths) > MOST_PATHS:
+                self._paths = {"/"}  # the folder of all
+            self._posted.notify()
+
+    def scan(self, reason: str) -> None:
+        """Everything is to be looked at."""
+        with self._posted:
+            self._scan[reason] = None
+            self._posted.notify()
+
+    def reload(self) -> None:
+        """The configuration may have changed."""
+        with self._posted:
+            self._reload = True
+            self._posted.notify()
+
+    def ask(self, question: Question) -> None:
+        """A question waits to be answered."""
+        with self._posted:
+            self._questions.append(question)
+            self._posted.notify()
+
+    def wake(self) -> None:
+        """It is time for something: let the loop look at the clock."""
+        with self._posted:
+            self._awake = True
+            self._posted.notify()
+
+    def stop(self) -> None:
+        """Nothing more is to be begun."""
+        self.stopping = True
+        with self._posted:
+            self._posted.notify()
+
+    def questions(self) -> list[Question]:
+        """The questions that wait, which are taken out: for those that can be answered while a run is under way."""
+        with self._posted:
+            asked, self._questions = self._questions, []
+        return asked
+
+    def take(self, timeout: float | None = None) -> News:
+        """All that is ripe, as soon as anything is; nothing, if nothing is after so many seconds."""
+        with self._posted:
+            end = None if timeout is None else self._monotonic() + timeout
+            while not (self._has_wish() or self._is_ripe()):
+                moments = [moment for moment in (end, self._ripens()) if moment is not None]
+                now = self._monotonic()
+                if end is not None and end <= now:
+                    break
+                self._wait(self._posted, min(moments) - now if moments else None)
+            return self._taken()
+
+    def _ripens(self) -> float | None:
+        return ripe(self._first, self._last, self.quiet, self.limit) if self._paths else None
+
+    def _is_ripe(self) -> bool:
+        moment = self._ripens()
+        return moment is not None and moment <= self._monotonic()
+
+    def _has_wish(self) -> bool:
+        return bool(self.stopping or self._awake or self._reload or self._scan or self._questions)
+
+    def _taken(self) -> News:
+        paths: frozenset[str] = frozenset()
+        if self._is_ripe():
+            paths, self._paths = frozenset(self._paths), set()
+        news = News(paths, tuple(self._scan), self._reload, tuple(self._questions), self.stopping)
+        self._scan, self._questions, self._reload, self._awake = {}, [], False, False
+        return news
