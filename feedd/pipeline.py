@@ -31,6 +31,7 @@ from feedd.feeds.plan import FOLDERS
 from feedd.feeds.project import MAX_RELATED
 from feedd.feeds.select import Card, Selection, place, select
 from feedd.publish.directory import Directory, Placed
+from feedd.rendered import Columns, Rendered
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
 from feedd.state.intake import Edits, Intake
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
     from feedd.workers import Workers
-
-_Columns = list[bytes | Problem]
-"""An entry in each format, or why it could not be written in that."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -69,7 +67,8 @@ class Report:
     """What a run did. `written` are the paths of the documents that changed, `feeds` those looked at, `due` the next
     moment at which something changes by time alone, `withheld` the articles that the guard keeps from leaving. `came`,
     `changed` and `left` are ids: of articles that are public since this run, whose entry is another, and that were
-    public until this run. No other article is ever named.
+    public until this run. No other article is ever named there. `noticed` is what is wrong with the files that were
+    read in this run; `problems` is what kept the run from doing all that it should.
     """
 
     now: int
@@ -83,6 +82,12 @@ class Report:
     came: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    notes: tuple[bytes, ...] = field(default=(), repr=False)  # not decoded before somebody asks
+
+    @property
+    def noticed(self) -> Iterator[Problem]:
+        """See above."""
+        return (problem for data in self.notes for problem in decode_problems(data))
 
 
 Progress = Callable[[str, int, int], None]
@@ -100,6 +105,10 @@ class _News:
     came: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
+
+    def ids(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+        """Those that came, changed and left, each in order."""
+        return tuple(sorted(self.came)), tuple(sorted(self.changed)), tuple(sorted(self.left))
 
 
 @dataclass(slots=True)
@@ -138,8 +147,7 @@ class Pipeline:
         self.index, self.ledger = Index(database), Ledger(database)
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
-        self._rendered: dict[str, tuple[Told, _Columns]] = {}
-        self._unwritten: set[str] = set()  # those of them that some format could not write
+        self._rendered = Rendered()
         # Those of all articles, and what is told of all entries, while everything is looked at.
         self._stories: set[int] | None = None
         self._told_now: dict[str, Told] = {}
@@ -150,7 +158,7 @@ class Pipeline:
 
     def run(self, now: int, hints: Iterable[str] | None = None, approved: bool = False) -> Report:
         """One pass at the moment `now`. `hints` are paths to look at, None scans everything; so do the first run and
-        one that follows a failure.
+        one that follows a failure. A hint that ends in a slash is a folder, and means all that is or was below it.
 
         A state that fails on the way is replaced or worked around, and the run begins again; what was wrong with it
         when it was opened is known to whoever opened it. Raises StateError where not even memory can be written.
@@ -226,7 +234,7 @@ class Pipeline:
             report = Report(
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
-                *(tuple(sorted(ids)) for ids in (self._heard.came, self._heard.changed, self._heard.left)),
+                *self._heard.ids(), tuple(edits.notes),
             )  # fmt: skip
         self._database.set("now", str(now).encode())
         self._database.set("due", str(report.due or "").encode())
@@ -257,6 +265,11 @@ class Pipeline:
             self._publish(touched, workers, now, outcome)
             self._stories, self._told_now = None, {}
         return edits, len(touched)
+
+    def rest(self) -> None:
+        """Take less memory, until the next run."""
+        self._rendered.rest()
+        self._database.rest()
 
     def close(self) -> None:
         """Let go of the state."""
@@ -290,7 +303,6 @@ class Pipeline:
         if renewed:
             self._desk, self._catalogue, self._unused = None, None, None
             self._rendered.clear()
-            self._unwritten.clear()
             self._database.set("problems", _encode(self.desk.problems))
         return renewed
 
@@ -314,13 +326,22 @@ class Pipeline:
     def _changes(self, hints: Iterable[str] | None) -> tuple[Changes, list[Problem]]:
         """What is different on disk; nothing, and the problem, where the content cannot be listed."""
         try:
-            if hints is not None:
-                changes = self._tree.look(hints, self.index.stamp)
+            if hints is not None and "/" not in (hints := set(hints)):
+                changes = self._tree.look(self._below(hints), self.index.stamp)
                 if not changes.removed or self._others_remain(changes):
                     return changes, []
             return self._tree.scan(self.index.stamps()), []
         except SourceError as error:
             return Changes(), [error.problem]
+
+    def _below(self, hints: Iterable[str]) -> Iterator[str]:
+        """The files that hints mean."""
+        for hint in hints:
+            if hint.endswith("/"):
+                yield from self._tree.files(hint)
+                yield from self.index.below(hint)
+            else:
+                yield hint
 
     def _others_remain(self, changes: Changes) -> bool:
         """Whether there are files beside those that are gone; where none is found, only a scan tells if all are."""
@@ -536,22 +557,17 @@ class Pipeline:
 
     def _render(
         self, chosen: Iterable[Selection], workers: "Workers", now: int
-    ) -> Iterator[tuple[str, tuple[Told, _Columns]]]:
+    ) -> Iterator[tuple[str, Told, Columns]]:
         """Every entry that is needed and not at hand as it is told now, written once in all formats, by id, in the
         order in which the feeds ask for them.
         """
         cards = {card.id: card for selection in chosen for card in selection.cards}
         told = {id: self._told(id) for id in cards}
-        todo = [id for id in cards if not self._at_hand(id, told[id])]
+        todo = [id for id in cards if not self._rendered.holds(id, told[id])]
         for id in todo:
-            self._rendered.pop(id, None)
+            self._rendered.drop(id)
         written = zip(todo, workers.write(self._jobs([cards[id] for id in todo], told, now), len(todo)), strict=True)
-        return ((id, (told[id], columns)) for id, columns in written)
-
-    def _at_hand(self, id: str, told: Told) -> bool:
-        """Whether an entry was written as it is told now; what failed is tried again."""
-        known, _ = self._rendered.get(id, (None, ()))
-        return known == told and id not in self._unwritten
+        return ((id, told[id], columns) for id, columns in written)
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
@@ -568,28 +584,19 @@ class Pipeline:
                 links, article = sources[card.key]
                 yield Job(card.id, told[card.id].updated, self._shown(links, now), article)
 
-    def _await(
-        self, selection: Selection, rendering: Iterator[tuple[str, tuple[Told, _Columns]]], outcome: _Outcome
-    ) -> None:
+    def _await(self, selection: Selection, rendering: Iterator[tuple[str, Told, Columns]], outcome: _Outcome) -> None:
         """Take entries out of the rendering until those of a selection are at hand."""
         for card in selection.cards:
             while card.id not in self._rendered:
-                id, rendered = next(rendering)
-                self._keep(id, rendered, outcome)
-
-    def _keep(self, id: str, rendered: tuple[Told, _Columns], outcome: _Outcome) -> None:
-        failed = [column for column in rendered[1] if isinstance(column, Problem)]
-        (self._unwritten.add if failed else self._unwritten.discard)(id)
-        outcome.problems += failed
-        self._rendered[id] = rendered
+                outcome.problems += self._rendered.keep(*next(rendering))
 
     def _begin_feed(self, name: str, selection: Selection, writers: "Executor", outcome: _Outcome) -> "_UnderWay":
         """Make the documents of a feed and let them be written."""
         known = self.ledger.feed(name)
-        rendered = [self._rendered[card.id] for card in selection.cards]
+        rendered = [self._rendered.take(card.id) for card in selection.cards]
         updated = max((told.updated for told, _ in rendered), default=known.updated if known else 0)
         feed, label = self._feed(name, selection, updated, known.label if known else None)
-        stale = not self._unwritten.isdisjoint(card.id for card in selection.cards)
+        stale = any(self._rendered.failed(card.id) for card in selection.cards)
         under_way = _UnderWay(name, KnownFeed(label, updated, selection.due, stale))
         for column, form in enumerate(self.desk.formats):
             entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]

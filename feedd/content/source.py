@@ -117,6 +117,13 @@ class Tree:
             return next(islice(self._items([]), count - 1, None), None) is not None
         return False
 
+    def files(self, folder: str) -> Iterator[str]:
+        """Whatever has the name of a content file below a folder, whose path ends in a slash; nothing if it is gone."""
+        parts = folder.split("/")[:-1]
+        places = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+        if not any(place.rpartition("/")[2].startswith(".") or self._pruned.match(place) for place in places):
+            yield from (path for path, _ in self._items([], folder))
+
     def look(self, paths: Iterable[str], known: Callable[[str], bytes | None]) -> Changes:
         """The same for some paths only, as hints name them. `known` gives the stamp of a path, None if there is none.
 
@@ -175,9 +182,9 @@ class Tree:
             if found is not None:
                 yield path, found
 
-    def _items(self, problems: list[Problem]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Whatever has the name of a content file, in no order."""
-        folders = [""]
+    def _items(self, problems: list[Problem], folder: str = "") -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Whatever has the name of a content file below a folder, in no order."""
+        folders = [folder]
         while folders:
             folder = folders.pop()
             for item in self._list(folder, problems):

@@ -156,6 +156,11 @@ class Database:
         """Keep a value under a name."""
         self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def rest(self) -> None:
+        """Take less memory, until it is used again."""
+        with suppress(sqlite3.Error):
+            self.execute("PRAGMA shrink_memory")
+
     def close(self) -> None:
         """Let go of the file."""
         with suppress(sqlite3.Error):

@@ -94,6 +94,11 @@ class Index:
         """Some of the files that are known."""
         return [path for (path,) in self._execute("SELECT path FROM file LIMIT ?", (at_most,))]
 
+    def below(self, folder: str) -> list[str]:
+        """The files that are known below a folder, whose path ends in a slash."""
+        after = folder[:-1] + chr(ord("/") + 1)
+        return [path for (path,) in self._execute("SELECT path FROM file WHERE path > ? AND path < ?", (folder, after))]
+
     def forget_stamps(self) -> None:
         """Have every file read again by the next scan, its last good version kept."""
         # A concatenation is text to SQLite, whatever it is made of.

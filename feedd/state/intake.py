@@ -27,7 +27,8 @@ class Edits:
 
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
     files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
-    those are all that there are, `withheld` counts the public articles that the guard keeps from leaving.
+    those are all that there are, `withheld` counts the public articles that the guard keeps from leaving. `notes` are
+    the problems of the files that were read, as in `desk.Record`.
     """
 
     ids: set[str] = field(default_factory=set)
@@ -38,6 +39,7 @@ class Edits:
     read: int = 0
     withheld: int = 0
     problems: list[Problem] = field(default_factory=list)
+    notes: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Intake:
 
     def add(self, record: Record) -> None:
         """A file is new."""
-        self._edits.read += 1
+        self._note(record)
         id = self._id(record, None)
         self._fresh.append((record, id))
         self._touch(id, record.addresses)
@@ -89,7 +91,7 @@ class Intake:
         if old is None:
             self.add(record)
             return
-        self._edits.read += 1
+        self._note(record)
         if record.state in {"broken", "empty"} and old.id and not record.withdrawn:
             self._index.keep(old.key, record if record.problems else replace(record, problems=_emptied(record.path)))
             self._edits.kept.add(old.id)
@@ -126,6 +128,11 @@ class Intake:
     def unreadable(self, problem: Problem) -> None:
         """A file is there and cannot be read: what was known of it stays."""
         self._edits.problems.append(problem)
+
+    def _note(self, record: Record) -> None:
+        self._edits.read += 1
+        if record.problems:
+            self._edits.notes.append(record.problems)
 
     def _flush(self) -> None:
         fresh, self._fresh = self._fresh, []
