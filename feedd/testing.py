@@ -1,15 +1,17 @@
 """Testing: what a test of feedd, or of something built on it, needs instead of patches.
 
 In: a temporary directory. Out: a small site in it whose clock stands still until it is told otherwise, an output
-directory that fails on request, and a process whose permissions count. Real files, the real pipeline, the real formats.
+directory that fails on request, a process whose permissions count, and a service manager that keeps what it is told.
+Real files, the real pipeline, the real formats.
 """
 
 import ctypes
 import errno
 import json
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -208,3 +210,32 @@ def bound_by_permissions() -> Iterator[None]:
     finally:
         sets[0].effective = before
         libc.capset(ctypes.byref(header), sets)
+
+
+class ServiceManager:
+    """The socket that systemd listens on: `address`, for NOTIFY_SOCKET, is a path or an abstract name after `@`."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + address[1:] if address[0] == "@" else address)
+
+    def __enter__(self) -> "ServiceManager":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def next(self, timeout: float = 10.0) -> str:
+        """The next datagram. Raises TimeoutError if none comes within so many seconds."""
+        self._socket.settimeout(timeout)
+        return self._socket.recv(65536).decode()
+
+    def queued(self) -> list[str]:
+        """The datagrams that wait, without waiting for any."""
+        self._socket.setblocking(False)
+        found: list[str] = []
+        with suppress(BlockingIOError):
+            while True:
+                found.append(self._socket.recv(65536).decode())
+        return found
