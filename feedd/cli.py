@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from feedd.config import Config
     from feedd.explain import Explanation
     from feedd.pipeline import Pipeline, Progress, Report
+    from feedd.service import inbox
+    from feedd.status import ApproveReply, Kind
 
 FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED, UNREAD = 0, 1, 2, 78, 130, 141
+_PATIENCE = 5.0  # seconds that the daemon has to tell its status
 _SHOWN = 20  # problems that `build` lists (`check` lists all), and feeds that `explain` names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -45,6 +48,17 @@ def _configured(command: Command) -> Command:
         envvar="FEEDD_CONFIG",
         show_envvar=True,
         help=help_text,
+    )(command)
+
+
+def _socket(command: Command) -> Command:
+    """The option of the commands that ask the daemon."""
+    return click.option(
+        "--socket",
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="FEEDD_SOCKET",
+        show_envvar=True,
+        help="The daemon's socket; else the configuration says where it is.",
     )(command)
 
 
@@ -153,6 +167,60 @@ def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
     _print_json(explanation) if as_json else _say_explanation(explanation, name)
 
 
+@main.command(epilog="Example: feedd status --json | jq .status.due")
+@_configured
+@_socket
+@_json
+def status(file: Path, socket: Path | None, as_json: bool) -> None:
+    """Say how the daemon is: what is public, what is wrong, what comes next.
+
+    Exits with 1 if `feedd run` does not run, is still starting, or does not do all that it should.
+    """
+    from feedd.status import StatusReply, text
+
+    answer = _ask(file, socket, "status", StatusReply, as_json, _PATIENCE)
+    if answer.status and not as_json:
+        click.echo("\n".join(text(answer.status, _now())))
+    sys.exit(FINE if answer.ok and answer.status and answer.status.fine else PROBLEMS)
+
+
+@main.command(epilog="Example: feedd reload --config /etc/feedd/feedd.toml")
+@_configured
+@_socket
+@_json
+def reload(file: Path, socket: Path | None, as_json: bool) -> None:
+    """Let the daemon load its configuration anew, and wait until it has.
+
+    If the configuration is wrong, `feedd run` goes on with the one from before, and every problem is named; the exit
+    code is 78. The configuration also says where the daemon is reached: if it is too wrong for that, its problems are
+    named without asking, unless --socket tells the place.
+    """
+    from feedd.status import ReloadReply
+
+    answer = _ask(file, socket, "reload", ReloadReply, as_json)
+    if answer.text and not as_json:
+        click.echo(answer.text)
+    sys.exit(FINE if answer.ok else CONFIGURATION if answer.refused else PROBLEMS)
+
+
+@main.command(epilog="Example: feedd approve --json | jq .left")
+@_configured
+@_socket
+@_json
+def approve(file: Path, socket: Path | None, as_json: bool) -> None:
+    """Let the articles leave the feeds that the guard withholds.
+
+    The guard keeps what would leave at once in large numbers, see [guard] in the configuration; `feedd status` says
+    whether it does so.
+    """
+    from feedd.status import ApproveReply
+
+    answer = _ask(file, socket, "approve", ApproveReply, as_json)
+    if not as_json:
+        _say_approved(answer)
+    sys.exit(FINE if answer.ok and not answer.withheld and not _serious(answer.problems) else PROBLEMS)
+
+
 # The edges
 
 
@@ -168,7 +236,8 @@ def _here() -> Path:
         return Path("/")
 
 
-def _load(file: Path) -> "Config":
+def _load(file: Path, otherwise: str = "") -> "Config":
+    """The configuration. If it is wrong, what follows from that is said after its problems."""
     from feedd.config import load
 
     try:
@@ -176,6 +245,8 @@ def _load(file: Path) -> "Config":
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"{_mark(problem)} {problem}", err=True)
+        if otherwise:
+            click.echo(f"feedd: {otherwise}", err=True)
         sys.exit(CONFIGURATION)
 
 
@@ -187,6 +258,36 @@ def _pipeline(config: "Config", dry_run: bool, progress: "Progress | None") -> "
     database = open_copy(config.state.path) if dry_run else open_database(config.state.path)
     directory = (Rehearsal if dry_run else Directory)(config.output.path)
     return Pipeline(config, database, directory, progress or _quiet), list(database.problems)
+
+
+def _ask(
+    file: Path,
+    socket: Path | None,
+    command: "inbox.Command",
+    kind: "type[Kind]",
+    as_json: bool,
+    timeout: float | None = None,
+) -> "Kind":
+    """What the daemon answers, of which JSON is all that there is to print; its problems are said."""
+    from feedd.service.control import ask
+    from feedd.status import read
+
+    place = socket or _place_of_socket(_load(file, "the daemon was not asked. To ask it all the same, use --socket."))
+    try:
+        reply = ask(place, command, timeout)
+        if as_json:
+            _print_json(reply)
+        answer = read(reply, kind)
+    except FeeddError as error:
+        click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
+        sys.exit(PROBLEMS)
+    for problem in () if as_json else answer.problems:
+        click.echo(f"{_mark(problem)} {problem}", err=True)
+    return answer
+
+
+def _place_of_socket(config: "Config") -> Path:
+    return cast(Path, config.control.socket)  # which is filled in if it was absent
 
 
 def _alone(config: "Config", stack: ExitStack) -> None:
@@ -323,6 +424,15 @@ def _other_feeds(pipeline: "Pipeline", named: str) -> str:
 def _say_verdict(verdict: Any) -> None:
     mark = click.style("yes", fg="green") if verdict.passes else click.style("no ", fg="red")
     click.echo(f"  {mark}  {verdict.rule}: {verdict.says}")
+
+
+def _say_approved(answer: "ApproveReply") -> None:
+    if answer.left:
+        click.echo(f"{_many(answer.left, 'article')} left the feeds")
+    if answer.withheld:
+        click.echo(f"{_many(answer.withheld, 'article')} still withheld")
+    if answer.ok and not answer.left and not answer.withheld:
+        click.echo("nothing is withheld")
 
 
 def _print_json(value: Any) -> None:

@@ -8,7 +8,8 @@ An expected failure is raised where it arises, as one of
     ├── SourceError    the content directory cannot be listed; caught in `pipeline`
     ├── RenderError    one feed or entry cannot be written in one format; caught in `pipeline` and `desk`
     ├── PublishError   a document cannot be put in its place, or another feedd does so; caught in `pipeline` and `cli`
-    └── StateError     the state cannot be read or written; caught in `pipeline`
+    ├── StateError     the state cannot be read or written; caught in `pipeline`
+    └── ControlError   the daemon cannot be reached, or its socket not be made; caught in `cli` and `daemon`
 
 and travels on from there as a `Problem`, a value in the report of the run. This module knows nothing else of feedd.
 """
@@ -81,3 +82,7 @@ class PublishError(FeeddError):
 
 class StateError(FeeddError):
     """The state cannot be read or written."""
+
+
+class ControlError(FeeddError):
+    """The daemon cannot be reached over its socket, or the socket cannot be made."""

@@ -21,6 +21,7 @@ from feedd.testing import Site, article
 from feedd.workers import FEW
 
 COMMANDS = sorted(main.commands)
+RUNS = ["build", "check", "explain"]
 
 
 @pytest.fixture
@@ -413,7 +414,7 @@ def test_content_that_is_gone_takes_nothing_out_of_the_feeds(site: Site) -> None
     assert files(site.feeds) == before
 
 
-@pytest.mark.parametrize("command", [("build",), ("check",), ("explain", "first")], ids=COMMANDS)
+@pytest.mark.parametrize("command", [("build",), ("check",), ("explain", "first")], ids=RUNS)
 def test_every_problem_of_a_configuration_is_shown_at_once(command: tuple[str, ...], site: Site) -> None:
     site.configure('[output]\nlimit = 0\nformat = ["atom"]\n')
     result = on(site, *command)
@@ -806,7 +807,7 @@ def unread(*arguments: str, stream: str = "stdout") -> subprocess.CompletedProce
         os.close(writing)
 
 
-@pytest.mark.parametrize("command", [("build",), ("check",), ("explain", "first")], ids=COMMANDS)
+@pytest.mark.parametrize("command", [("build",), ("check",), ("explain", "first")], ids=RUNS)
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
 def test_output_that_nobody_reads_ends_a_command_quietly(
     command: tuple[str, ...], form: tuple[str, ...], site: Site

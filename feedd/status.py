@@ -1,0 +1,273 @@
+"""Status: what the daemon says of itself over its socket, as values, and those as text for people.
+
+In: what the daemon knows of itself; on the other side, the JSON that came of it. Out: replies that any program can
+read, the lines of `feedd status`, and one line for a service manager. Asks nobody for anything: moments are seconds
+since the epoch, and `now` is an argument.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+import msgspec
+
+from feedd.errors import ControlError, Problem
+from feedd.feeds.select import readable
+from feedd.service.inbox import Reply
+
+State = Literal["starting", "ready", "reloading", "stopping"]
+
+MOST_BROKEN = 20
+"""Broken files that a status names: `feedd check` names all."""
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_TWICE = 2 * 86400  # up to two days, hours tell more than days
+_WIDTH = 10  # of the words at the beginning of a line
+
+
+# What a status is
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A run that is under way: what it is doing, how much of that is done, of how much (0: that is not known)."""
+
+    what: str
+    done: int = 0
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file that means to be an article and cannot be read."""
+
+    file: str
+    line: int | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The last run: when it ended, how long it took, and how many files, documents and articles it is about."""
+
+    at: int
+    seconds: float
+    read: int = 0
+    written: int = 0
+    unchanged: int = 0
+    came: int = 0
+    changed: int = 0
+    left: int = 0
+    problems: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """The configuration that is in force. `last_error` are the problems of a later one that was refused."""
+
+    file: str
+    loaded_at: int
+    fingerprint: str
+    last_error: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that the daemon says of itself.
+
+    `now` is the moment at which it was so; `current` is false for the last that is known while the loop is at work and
+    does not answer. `articles` are files by state (`article.Reading`), `withheld` the articles that the guard keeps in
+    the feeds, `due` is the next moment at which time alone changes something. `broken` holds the first `MOST_BROKEN` of
+    `broken_total`. `reasons` say why it is `degraded`.
+    """
+
+    version: str
+    pid: int
+    now: int
+    started: int
+    uptime: float
+    state: State
+    configuration: InForce
+    degraded: bool = False
+    reasons: tuple[str, ...] = ()
+    current: bool = True
+    running: Running | None = None
+    articles: dict[str, int] = field(default_factory=dict)
+    public: int = 0
+    feeds: int = 0
+    withheld: int = 0
+    broken: tuple[Broken, ...] = ()
+    broken_total: int = 0
+    last: LastRun | None = None
+    due: int | None = None
+    watcher: str = ""
+
+    @property
+    def fine(self) -> bool:
+        """Whether the feeds are kept up to date, and nothing is amiss."""
+        return self.state in {"ready", "reloading"} and not self.degraded
+
+
+# What is answered
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReply:
+    """The answer to `status`; without one if it could not be given, for which there are `problems`."""
+
+    ok: bool
+    status: Status | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadReply:
+    """The answer to `reload`. `refused`: the configuration is wrong, the one from before stays in force. `text` says
+    what came of it.
+    """
+
+    ok: bool
+    problems: tuple[Problem, ...] = ()
+    text: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApproveReply:
+    """The answer to `approve`: how many articles left the feeds, and how many the guard still keeps there."""
+
+    ok: bool
+    left: int = 0
+    withheld: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+AnyReply = StatusReply | ReloadReply | ApproveReply
+Kind = TypeVar("Kind", StatusReply, ReloadReply, ApproveReply)
+
+
+def told(reply: AnyReply) -> Reply:
+    """A reply as it goes out."""
+    builtins: Reply = msgspec.to_builtins(reply)
+    return builtins
+
+
+def failed(problem: Problem) -> Reply:
+    """The reply to whatever could not be done; it reads as any kind of reply."""
+    return {"ok": False, "problems": [msgspec.to_builtins(problem)]}
+
+
+def read(reply: Reply, kind: type[Kind]) -> Kind:
+    """A reply that came in. What it holds beyond `kind` is left alone: a newer daemon may say more.
+
+    Raises ControlError for one that is no such reply.
+    """
+    try:
+        return msgspec.convert(reply, kind)
+    except msgspec.ValidationError as error:
+        what, remedy = f"the answer is not understood: {error}", "Restart the daemon if it is of another version."
+        raise ControlError(Problem("not-understood", what, remedy)) from error
+
+
+# Status for people
+
+
+def summary(status: Status) -> str:
+    """One line of truth: `ready: 25 articles public in 20 feeds, next change 2024-06-01T12:30:00Z`."""
+    if status.running:
+        return f"{_state(status)}: {_progress(status.running)}"
+    parts = [_published(status)]
+    if status.broken_total:
+        parts.append(_many(status.broken_total, "broken file"))
+    if status.due is not None:
+        parts.append(f"next change {readable(status.due)}")
+    why = f"; {status.reasons[0]}" if status.reasons else ""
+    return f"{_state(status)}: {', '.join(parts)}{why}"
+
+
+def text(status: Status, now: int) -> Iterator[str]:
+    """The lines of `feedd status`, at the moment `now`."""
+    yield f"feedd {status.version} is {_state(status)}"
+    for name, lines in _sections(status, now).items():
+        for line in lines:
+            yield f"  {name:<{_WIDTH}} {line}"
+            name = ""
+
+
+def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
+    """What is said, by the word that stands before it."""
+    stopped = "" if status.current else f"; what follows is of {_moment(status.now, now)}"
+    settings = status.configuration
+    return {
+        "why": status.reasons,
+        "at work": [f"{_progress(status.running)}{stopped}"] if status.running or stopped else (),
+        "process": [f"{status.pid}, since {_moment(status.started, now)}"],
+        "articles": [_published(status)],
+        "files": [_files(status.articles)],
+        "broken": list(_broken(status)),
+        "last run": [_last(status.last, now)],
+        "next due": ["nothing" if status.due is None else _moment(status.due, now)],
+        "watching": [status.watcher or "not yet"],
+        "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)} [{settings.fingerprint[:12]}]"],
+        "refused": settings.last_error,
+    }
+
+
+def _state(status: Status) -> str:
+    return f"{status.state}, but degraded" if status.degraded else status.state
+
+
+def _progress(running: Running | None) -> str:
+    if running is None:
+        return "the daemon does not answer just now"
+    return f"{running.what} {running.done}/{running.total}" if running.total else running.what
+
+
+def _published(status: Status) -> str:
+    withheld = f", {status.withheld} of them withheld by the guard" if status.withheld else ""
+    return f"{_many(status.public, 'article')} public in {_many(status.feeds, 'feed')}{withheld}"
+
+
+def _files(states: Mapping[str, int]) -> str:
+    kinds = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return f"{sum(states.values())}: {kinds}" if kinds else "none"
+
+
+def _broken(status: Status) -> Iterator[str]:
+    for broken in status.broken[:MOST_BROKEN]:
+        yield f"{broken.file}:{broken.line}: {broken.what}" if broken.line else f"{broken.file}: {broken.what}"
+    more = status.broken_total - min(len(status.broken), MOST_BROKEN)
+    if more > 0:
+        yield f"… and {more} more: `feedd check` shows all"
+
+
+def _last(run: LastRun | None, now: int) -> str:
+    if run is None:
+        return "none yet"
+    news = [f"{count} {what}" for what in ("came", "changed", "left") if (count := getattr(run, what))]
+    problems = [_many(run.problems, "problem")] if run.problems else []
+    written = f"{_many(run.written, 'document')} written, {run.unchanged} unchanged"
+    done = [f"{_many(run.read, 'file')} read", written, *news, *problems]
+    return f"{_moment(run.at, now)}, {run.seconds:.2f} s: {', '.join(done)}"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _moment(moment: int, now: int) -> str:
+    return f"{readable(moment)} ({relative(moment, now)})"
+
+
+def relative(moment: int, now: int) -> str:
+    """How far a moment is away: `in 3 min`, `2 h ago`, `now`. Whole units, never more than there are."""
+    if moment == now:
+        return "now"
+    return f"in {span(moment - now)}" if moment > now else f"{span(now - moment)} ago"
+
+
+def span(seconds: int) -> str:
+    """A span of time in its largest whole unit: `59 s`, `3 min`, `47 h`, `2 d`."""
+    units = _UNITS if seconds >= _TWICE else _UNITS[1:]
+    size, name = next(((size, name) for size, name in units if seconds >= size), _UNITS[-1])
+    return f"{seconds // size} {name}"
