@@ -120,6 +120,37 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
     sys.exit(PROBLEMS if _serious(problems) else FINE)
 
 
+@main.command(epilog="Example: feedd run --config /etc/feedd/feedd.toml")
+@_configured
+def run(file: Path) -> None:
+    """Keep all feeds up to date until it is stopped.
+
+    Whatever changes in the content is in the feeds a moment later, and so is what an embargo or an expiry date asks
+    for. SIGHUP (or `feedd reload`) loads the configuration anew; SIGTERM or Ctrl-C ends. What it does is logged on
+    standard error.
+    """
+    from feedd.config import Log, load
+    from feedd.service import log, systemd
+    from feedd.service.daemon import Daemon, Edges, listen_for_signals, open_log
+    from feedd.service.inbox import Inbox
+
+    open_log(Log())
+    notifier, watchdog = systemd.notifier(os.environ), systemd.watchdog_interval(os.environ, os.getpid())
+    try:
+        config = load(file)
+        open_log(config.log)
+        inbox = Inbox(config.watch.quiet, config.watch.limit)
+        listen_for_signals(inbox)
+        Daemon(file.absolute(), config, inbox, Edges(notifier, watchdog)).run()
+    except ConfigError as error:
+        for problem in error.problems:
+            log.problem(problem)
+        sys.exit(CONFIGURATION)
+    except FeeddError as error:
+        log.problem(error.problem)
+        sys.exit(PROBLEMS)
+
+
 @main.command(epilog="Example: feedd check --json | jq '.problems[].file'")
 @_configured
 @_json
@@ -172,7 +203,7 @@ def explain(file: Path, as_json: bool, article: str, feed: str | None) -> None:
 @_socket
 @_json
 def status(file: Path, socket: Path | None, as_json: bool) -> None:
-    """Say how the daemon is: what is public, what is wrong, what comes next.
+    """Say how the daemon is, what is public and what is wrong.
 
     Exits with 1 if `feedd run` does not run, is still starting, or does not do all that it should.
     """

@@ -882,10 +882,13 @@ def _meant(table: Any, key: str, where: Where, is_table: bool) -> str:
     known = {name: item for name, item in keys(table).items() if is_table or not table_of(item.type)[0]}
     everywhere = (name for _, other in headers() for name in keys(other))
     here, anywhere = _nearest(key, known), _nearest(key, everywhere)
+    guess = f"Did you mean {_written(known[here], here, where)}?" if here else ""
     if here and (_plain(here) == _plain(key) or _plain(anywhere) != _plain(key)):
-        return f"Did you mean {_written(known[here], here, where)}?"
+        return guess
     if anywhere:
         homes = _listed((header for header, other in headers() if anywhere in keys(other)), "or")
+        if guess:
+            return f"{guess} {anywhere} belongs below {homes}."
         guess = "" if anywhere == key else f"Did you mean {anywhere}? "
         return f"{guess}It belongs below {homes}."
     return f"Known here: {_listed(keys(table), 'and')}."

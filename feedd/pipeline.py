@@ -50,6 +50,9 @@ _WRITERS = 4
 _JOBS = 100
 """Entries whose articles are asked for at once."""
 
+_LATELY = 60
+"""Seconds over which the guard adds up what leaves, run by run."""
+
 _RESCUES = 2
 """Databases that a run may go through after the first: a new or copied one, and an empty one in memory."""
 
@@ -155,6 +158,7 @@ class Pipeline:
         self._heard = _News()  # of this run
         self._complete = False
         self._rescued = False
+        self._lost: list[tuple[int, int]] = []  # when how many articles left, within `_LATELY`
 
     def run(self, now: int, hints: Iterable[str] | None = None, approved: bool = False) -> Report:
         """One pass at the moment `now`. `hints` are paths to look at, None scans everything; so do the first run and
@@ -163,6 +167,8 @@ class Pipeline:
         A state that fails on the way is replaced or worked around, and the run begins again; what was wrong with it
         when it was opened is known to whoever opened it. Raises StateError where not even memory can be written.
         """
+        if approved:
+            self._lost.clear()
         faults = self._return_to_file()
         return self._attempt(now, hints, approved, _Outcome(), faults, rescues=0)
 
@@ -352,7 +358,8 @@ class Pipeline:
 
     def _take_in(self, changes: Changes, workers: "Workers", now: int, approved: bool, renewed: bool) -> Edits:
         """Read what changed and bring the index up to date."""
-        intake = Intake(self.desk, self.index, self.ledger, now)
+        self._lost = [(when, count) for when, count in self._lost if now - _LATELY < when <= now]
+        intake = Intake(self.desk, self.index, self.ledger, now, sum(count for _, count in self._lost))
         for path in changes.removed:
             intake.remove(path)
         todo = (*changes.changed, *changes.added)
@@ -368,6 +375,8 @@ class Pipeline:
             self._progress("articles", done + 1, len(todo))
         edits = intake.finish(changes.total, self.config.guard, approved, renewed)
         edits.problems[:0] = changes.problems
+        if edits.lost and not approved:
+            self._lost.append((now, edits.lost))
         return edits
 
     def _stale(self, hints: Iterable[str] | None, now: int) -> set[str]:

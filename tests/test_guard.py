@@ -310,3 +310,51 @@ def test_drafts_that_are_gone_with_all_others_are_not_given_away(tmp_path: Path)
 
     assert (report.withheld, report.written) == (3, ())
     assert site.documents() == before
+
+
+def hourglass(site: Site, *portions: range, wait: int = 1) -> list[Report]:
+    """Runs of one process, a moment apart, each told of files that were removed before it."""
+    pipeline = site.pipeline()
+    pipeline.run(site.now)
+    reports: list[Report] = []
+    for portion in portions:
+        remove(site, *portion)
+        site.now += wait
+        reports.append(pipeline.run(site.now, hints=[name(number) for number in portion]))
+    pipeline.close()
+    return reports
+
+
+def test_guard_adds_up_what_leaves_in_small_portions(site: Site) -> None:
+    first, second, third = hourglass(site, range(3), range(3, 4), range(4, 7))
+
+    assert [len(report.left) for report in (first, second, third)] == [3, 1, 0]
+    assert third.withheld == 3
+    assert "after 4 others" in third.problems[0].what
+    assert numbers(site) == list(range(4, 20))
+
+
+def test_what_left_a_while_ago_does_not_count(site: Site) -> None:
+    reports = hourglass(site, range(3), range(3, 6), range(6, 9), wait=60)
+
+    assert [report.withheld for report in reports] == [0, 0, 0]
+    assert numbers(site) == list(range(9, 20))
+
+
+def test_an_approval_settles_what_left_before(site: Site) -> None:
+    pipeline = site.pipeline()
+    pipeline.run(site.now)
+    remove(site, *range(4))
+    pipeline.run(site.now)
+    pipeline.run(site.now, approved=True)
+    remove(site, 4, 5, 6)
+    report = pipeline.run(site.now)
+    pipeline.close()
+
+    assert (report.withheld, len(report.left)) == (0, 3)
+
+
+def test_a_clock_that_is_set_back_forgets_what_left(site: Site) -> None:
+    reports = hourglass(site, range(3), range(3, 6), wait=-1)
+
+    assert [report.withheld for report in reports] == [0, 0]

@@ -27,7 +27,8 @@ class Edits:
 
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
     files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
-    those are all that there are, `withheld` counts the public articles that the guard keeps from leaving. `notes` are
+    those are all that there are, `lost` counts the public articles that left, `withheld` those that the guard keeps from
+    leaving. `notes` are
     the problems of the files that were read, as in `desk.Record`.
     """
 
@@ -37,6 +38,7 @@ class Edits:
     stories: set[int] = field(default_factory=set)
     everything: bool = False
     read: int = 0
+    lost: int = 0
     withheld: int = 0
     problems: list[Problem] = field(default_factory=list)
     notes: list[bytes] = field(default_factory=list)
@@ -53,10 +55,14 @@ class _Leaving:
 
 
 class Intake:
-    """Brings an index up to date, at one moment. Call `add`, `change` and `remove` for all there is, then `finish`."""
+    """Brings an index up to date, at one moment. Call `add`, `change` and `remove` for all there is, then `finish`.
 
-    def __init__(self, desk: Desk, index: Index, ledger: Ledger, now: int) -> None:
-        self._desk, self._index, self._ledger, self._now = desk, index, ledger, now
+    `lately` is how many articles left in the runs just before, which the guard counts as if they left in this one: what
+    removes files one after the other must not get past it in small portions.
+    """
+
+    def __init__(self, desk: Desk, index: Index, ledger: Ledger, now: int, lately: int = 0) -> None:
+        self._desk, self._index, self._ledger, self._now, self._lately = desk, index, ledger, now, lately
         self._renamed = ledger.renames()
         self._fresh: list[tuple[Record, str | None]] = []
         self._leaving: list[_Leaving] = []
@@ -114,6 +120,8 @@ class Intake:
             self._edits.withheld = len(lost)
             self._edits.kept |= {leaving.row.id for leaving in lost if leaving.row.id}
             self._forget_heirs(leaving.row for leaving in lost)
+        else:
+            self._edits.lost = len(lost)
         for leaving in self._leaving:
             if leaving.row.path not in held:
                 self._let_go(leaving)
@@ -248,12 +256,14 @@ class Intake:
 
     def _are_too_many(self, lost: int, total: int | None, guard: Guard) -> bool:
         """Whether so many must not leave at once; says so in a problem."""
-        few = total != 0 and lost <= guard.count
+        gone = lost + self._lately
+        few = total != 0 and gone <= guard.count
         public = 0 if few else self._ledger.public()
-        if few or (total != 0 and lost <= guard.fraction * public):
+        if few or (total != 0 and gone <= guard.fraction * (public + self._lately)):
             return False
-        what = f"{lost} of {public} published articles would leave the feeds at once; all of them stay"
-        remedy = "If that is meant, approve it: `feedd build --approve`. Else restore the content."
+        before = f", after {self._lately} others" if self._lately else ""
+        what = f"{lost} of {public} published articles would leave the feeds at once{before}; all of them stay"
+        remedy = "If that is meant, approve it: `feedd approve`, or `feedd build --approve`. Else restore the content."
         self._edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
         return True
 
