@@ -1,0 +1,448 @@
+"""Daemon: one loop that takes what has gathered in the inbox, runs the pipeline, and tells what came of it.
+
+In: a configuration and its file, the inbox, and whom to tell (systemd, the log, who asks over the control socket). Out:
+feeds that are right, until it is told to stop. It is the only writer, and adds no way of its own to do anything: a
+change, a moment and a wish all end in `Pipeline.run`. A failure costs the run in which it happens, and is tried again,
+ever more seldom, until its cause has gone.
+"""
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from feedd import __version__
+from feedd.config import Config, Log, load
+from feedd.errors import ConfigError, FeeddError, Problem
+from feedd.pipeline import Pipeline, Progress, Report
+from feedd.publish.directory import Directory
+from feedd.publish.lock import sole_writer
+from feedd.service import log
+from feedd.service.control import Control
+from feedd.service.health import Health, is_good
+from feedd.service.inbox import Inbox, News, Question, Reply
+from feedd.service.schedule import Schedule
+from feedd.service.systemd import Notifier
+from feedd.service.watcher import Targets, Watcher
+from feedd.state.database import open_database
+from feedd.status import (
+    MOST_BROKEN, ApproveReply, Broken, InForce, LastRun, ReloadReply, Running, State, Status, StatusReply, summary, told,
+)  # fmt: skip
+
+TICK = 2.0
+"""Seconds after which the loop looks at the clock, and at those who are to wake it, although nobody did."""
+
+_HEED = 0.2  # seconds between two looks at the surroundings during a run
+_EXTENSION = 30.0  # seconds that systemd is asked for, again and again, during a long start
+_REST = 5.0  # seconds without work after which memory is given back
+_MOST_NOTICED = 20  # problems of files that one run logs: `feedd check` names all
+
+
+class Stopped(BaseException):
+    """A run is left, since the daemon is to stop. What it wrote is whole, and what the state says is as before."""
+
+
+def open_pipeline(config: Config, progress: Progress) -> Pipeline:
+    """The pipeline of a configuration, on the real disk."""
+    return Pipeline(config, open_database(config.state.path), Directory(config.output.path), progress)
+
+
+def open_log(settings: Log) -> None:
+    """Write the log on standard error."""
+    log.configure(settings.level, settings.format, sys.stderr, os.environ, time.time)
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What the daemon has of the world. `watchdog` is how many seconds may pass between two signs of life, if any."""
+
+    notifier: Notifier = Notifier(None)
+    watchdog: float | None = None
+    open: Callable[[Config, Progress], Pipeline] = open_pipeline
+    log: Callable[[Log], None] = open_log
+    time: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+
+
+class _Signs:
+    """Signs of life during a run, which is left where the daemon is to stop: between two documents."""
+
+    def __init__(self, inbox: Inbox, edges: Edges) -> None:
+        self._inbox, self._edges = inbox, edges
+        self._next = 0.0
+        self.starting = True
+        self.running: Running | None = None
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """The `Progress` of the pipeline."""
+        if self._inbox.stopping:
+            raise Stopped
+        moment = self._edges.monotonic()
+        if moment < self._next:
+            return
+        self._next = moment + _HEED
+        self.running = Running(what, done, total)
+        if self.starting:
+            self._edges.notifier.extend(_EXTENSION)
+            self._edges.notifier.status(f"starting: {what} {done}/{total}")
+        self._edges.notifier.watchdog()
+
+
+@dataclass(slots=True)
+class _Post:
+    """Everything that belongs to one configuration: what reads and writes, and who wakes the loop."""
+
+    config: Config
+    loaded: int
+    pipeline: Pipeline
+    watcher: Watcher
+    schedule: Schedule
+    lock: ExitStack
+    control: Control
+
+    def leave(self) -> None:
+        """Wake the loop no more, and let go of the state."""
+        self.watcher.close()
+        self.schedule.close()
+        self.pipeline.close()
+
+
+class Daemon:
+    """The daemon of the configuration in `file`, which was loaded as `config`."""
+
+    def __init__(self, file: Path, config: Config, inbox: Inbox, edges: Edges = Edges()) -> None:
+        self._file, self._config, self._inbox, self._edges = file, config, inbox, edges
+        self._signs = _Signs(inbox, edges)
+        self._health = Health()
+        self._state: State = "starting"
+        self._started, self._since = int(edges.time()), edges.monotonic()
+        self._refused: tuple[Problem, ...] = ()
+        self._published = (0, 0)  # articles, feeds
+        self._said = ""
+        self._last: LastRun | None = None
+        self._seen = self._started  # the moment of the last run
+        self._due: int | None = None
+        self._withheld = 0
+        self._again: float | None = None  # when to try again, by the monotonic clock
+        self._worked: float | None = None  # when there was work last; None once memory was given back
+        self._known: Status | None = None
+
+    # From the start to the end
+
+    def run(self) -> None:
+        """Keep the feeds right until the inbox says to stop.
+
+        Raises PublishError or ControlError where another feedd is in the way at the start.
+        """
+        self._post = self._staged(self._config, None)
+        try:
+            self._begin(self._post)
+            self._look(None)
+            while not self._inbox.stopping:
+                self._turn(self._inbox.take(self._patience()))
+        except Stopped:
+            pass
+        finally:
+            self._end()
+
+    def _begin(self, post: _Post) -> None:
+        """Let changes and moments wake the loop: before the first look, so that nothing falls in between."""
+        log.info("start", version=__version__, pid=os.getpid(), configuration=str(self._file))
+        post.watcher.start()
+        post.schedule.start()
+        self._tell_of_watcher(())
+
+    def _end(self) -> None:
+        self._state = "stopping"
+        self._edges.notifier.stopping()
+        self._post.leave()
+        self._post.control.close()
+        self._post.lock.close()
+        log.info("stop", seconds=round(self._edges.monotonic() - self._since))
+
+    def _patience(self) -> float:
+        """Seconds that the loop may wait for news."""
+        moments = [TICK, *([self._edges.watchdog] if self._edges.watchdog else [])]
+        if self._again is not None:
+            moments.append(max(0.0, self._again - self._edges.monotonic()))
+        return min(moments)
+
+    def _turn(self, news: News) -> None:
+        """One turn of the loop: see that all who wake it are well, do what there is to do, answer who asks."""
+        self._edges.notifier.watchdog()
+        before = self._post.watcher.problems
+        self._post.watcher.check()
+        self._tell_of_watcher(before)
+        self._post.schedule.check()
+        asked = {command: [one for one in news.questions if one.command == command] for command in _COMMANDS}
+        reloaded = (news.reload or asked["reload"]) and self._reload(asked["reload"])
+        if not reloaded or asked["approve"]:
+            self._look_where_needed(news, asked["approve"])
+        for question in asked["status"]:
+            question.answer(told(StatusReply(True, self._status())))
+
+    # Looking
+
+    def _look_where_needed(self, news: News, approvals: Sequence[Question]) -> None:
+        """A run, if there is any reason for one."""
+        again = self._again is not None and self._edges.monotonic() >= self._again
+        if news.scan or approvals or (again and self._health.scans):
+            log.debug("scan", reasons=" ".join(news.scan) or ("approved" if approvals else "again"))
+            report = self._look(None, bool(approvals))
+            for question in approvals:
+                question.answer(self._approved(report))
+        elif news.paths or again or self._is_time():
+            self._look(news.paths)
+        else:
+            self._rest()
+
+    def _is_time(self) -> bool:
+        """Whether time alone changes something; also where it was set back."""
+        now = int(self._edges.time())
+        return now < self._seen or (self._due is not None and now >= self._due)
+
+    def _look(self, paths: Iterable[str] | None, approved: bool = False) -> Report:
+        """A run that looks at these paths, at everything if None."""
+        started, now = self._edges.monotonic(), int(self._edges.time())
+        hints = None if paths is None else {*paths, *self._health.paths}
+        report = self._run(now, hints, approved)
+        self._signs.running = None
+        seconds = self._edges.monotonic() - started
+        self._remember(report, seconds, everything=hints is None)
+        self._tell(report, seconds)
+        return report
+
+    def _run(self, now: int, hints: set[str] | None, approved: bool) -> Report:
+        """A run; its failure is a report, too. The one place where whatever went wrong is caught."""
+        try:
+            return self._post.pipeline.run(now, hints, approved)
+        except FeeddError as error:
+            return Report(now, problems=(replace(error.problem, kind="failure"),))
+        except Exception as error:  # noqa: BLE001 - a fault of feedd itself must cost one run, not the feeds
+            log.crash("fault", error)
+            what = f"a fault of feedd itself: {type(error).__name__}: {error}"
+            return Report(now, problems=(Problem("failure", what, "Report it, with the log; it is tried again."),))
+
+    def _remember(self, report: Report, seconds: float, everything: bool) -> None:
+        new, gone = self._health.take(report.problems, everything)
+        for problem in new:
+            log.problem(problem)
+        for problem in gone:
+            log.info("mended", kind=problem.kind, file=problem.file, what=problem.what)
+        self._seen, self._worked = report.now, self._edges.monotonic()
+        self._due = report.due
+        self._withheld = report.withheld if everything else max(self._withheld, report.withheld)
+        patience = self._health.patience
+        self._again = None if patience is None else self._worked + patience
+        self._post.schedule.due(self._due)
+        self._last = LastRun(
+            report.now, seconds, report.read, len(report.written), report.unchanged, len(report.came),
+            len(report.changed), len(report.left), len(report.problems),
+        )  # fmt: skip
+
+    # Telling
+
+    def _tell(self, report: Report, seconds: float) -> None:
+        """The log, and systemd, of a run."""
+        for what, names in (("came", report.came), ("changed", report.changed), ("left", report.left)):
+            for id in names:
+                log.debug(what, id=id)
+        for path in report.written:
+            log.debug("written", document=path)
+        noticed = list(report.noticed)
+        for problem in noticed[:_MOST_NOTICED]:
+            log.problem(replace(problem, severity="warning"))
+        if len(noticed) > _MOST_NOTICED:
+            log.warning("more", problems=len(noticed) - _MOST_NOTICED, remedy="`feedd check` shows all.")
+        counts = {name: len(ids) for name, ids in (("came", report.came), ("changed", report.changed)) if ids}
+        (log.info if report.read or report.written or report.problems else log.debug)(
+            "run", read=report.read, written=len(report.written), unchanged=report.unchanged, **counts,
+            left=len(report.left), withheld=report.withheld, problems=len(report.problems), seconds=f"{seconds:.3f}",
+        )  # fmt: skip
+        if report.came or report.left or self._state == "starting":
+            self._published = self._counted()
+        self._tell_systemd()
+        if self._state == "starting" and is_good(report.problems):
+            self._get_ready()
+
+    def _get_ready(self) -> None:
+        """The first good publication is done."""
+        self._state, self._signs.starting = "ready", False
+        self._edges.notifier.ready(self._line())
+        log.info("ready", articles=self._published[0], feeds=self._published[1])
+
+    def _tell_systemd(self) -> None:
+        line = self._line()
+        if line != self._said:
+            self._said = line
+            self._edges.notifier.status(line)
+
+    def _line(self) -> str:
+        """The state in one line. Of what is under embargo nothing is said, not even that it is there."""
+        return summary(replace(self._brief(), due=None))
+
+    def _tell_of_watcher(self, before: Sequence[Problem]) -> None:
+        for problem in self._post.watcher.problems:
+            if problem not in before:
+                log.problem(problem)
+        if before and not self._post.watcher.problems:
+            log.info("mended", what="watching again", watcher=self._post.watcher.kind)
+
+    # Being asked
+
+    def _counted(self) -> tuple[int, int]:
+        """How many articles are public, in how many feeds; what was known, where the state does not tell."""
+        with suppress(Exception):
+            return self._post.pipeline.ledger.public(), len(self._post.pipeline.feed_names())
+        return self._published
+
+    def _brief(self) -> Status:
+        """What can be said without asking the state."""
+        now, post = int(self._edges.time()), self._post
+        problems = (*self._health.problems, *post.watcher.problems, *self._refused[:1])
+        in_force = InForce(str(self._file), post.loaded, post.config.fingerprint, tuple(map(str, self._refused)))
+        return Status(
+            __version__, os.getpid(), now, self._started, self._edges.monotonic() - self._since, self._state, in_force,
+            degraded=bool(problems), reasons=tuple(map(str, problems)), public=self._published[0],
+            feeds=self._published[1], withheld=self._withheld, last=self._last, due=self._due, watcher=post.watcher.kind,
+        )  # fmt: skip
+
+    def _status(self) -> Status:
+        """All that can be said."""
+        pipeline = self._post.pipeline
+        self._published = self._counted()
+        broken = [problem for problem in pipeline.problems() if problem.severity == "error" and problem.file]
+        first = tuple(Broken(one.file, one.line, one.what) for one in broken[:MOST_BROKEN])
+        self._known = replace(
+            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken)
+        )
+        return self._known
+
+    def _busy(self) -> Reply:
+        """The answer to who asks for the status during a run: what is known, and what the run is at."""
+        brief = self._brief()
+        known = self._known or brief
+        return told(StatusReply(True, replace(
+            brief, articles=known.articles, broken=known.broken, broken_total=known.broken_total, current=False,
+            running=self._signs.running,
+        )))  # fmt: skip
+
+    def _approved(self, report: Report) -> Reply:
+        return told(ApproveReply(is_good(report.problems), len(report.left), report.withheld, report.problems))
+
+    # Another configuration
+
+    def _staged(self, config: Config, former: _Post | None) -> _Post:
+        """Everything that a configuration needs, all of it or a FeeddError. What the former one has goes on in use, if
+        it is the same.
+        """
+        with ExitStack() as failing:
+            lock = former.lock if former and former.config.output.path == config.output.path else ExitStack()
+            if not former or lock is not former.lock:
+                lock.enter_context(sole_writer(config.output.path))
+                failing.callback(lock.close)
+            control = former.control if former and former.config.control == config.control else None
+            if control is None:
+                assert config.control.socket is not None  # noqa: S101 - filled in by `config`
+                control = Control(config.control.socket, self._inbox, self._busy)
+                failing.callback(control.close)
+            failing.pop_all()
+        pipeline = self._edges.open(config, self._signs)
+        watcher = Watcher(self._targets(config), self._inbox, mode=config.watch.mode, poll=config.watch.poll)
+        schedule = Schedule(self._inbox, config.schedule.rescan, config.schedule.timezone)
+        return _Post(config, int(self._edges.time()), pipeline, watcher, schedule, lock, control)
+
+    def _targets(self, config: Config) -> Targets:
+        taxonomy = (*config.taxonomy.topics, *config.taxonomy.providers)
+        return Targets(config.content.path, self._file if config.watch.configuration else None, taxonomy)
+
+    def _reload(self, asked: Sequence[Question]) -> bool:
+        """Load the configuration anew and look at everything by it; False if it is refused, and nothing has changed."""
+        state, self._state = self._state, "reloading" if self._state == "ready" else self._state
+        if self._state == "reloading":
+            self._edges.notifier.reloading(time.monotonic_ns() // 1000)
+        try:
+            reply = self._loaded()
+        finally:
+            self._state = "ready" if self._state == "reloading" else self._state
+            if state == "ready":
+                self._edges.notifier.ready(self._line())
+        for question in asked:
+            question.answer(told(reply))
+        return not reply.refused
+
+    def _loaded(self) -> ReloadReply:
+        try:
+            config = load(self._file)
+            if config != self._post.config:
+                self._take_over(self._staged(config, self._post))
+        except ConfigError as error:
+            return self._refuse(error.problems)
+        except FeeddError as error:
+            return self._refuse((error.problem,))
+        self._refused = ()
+        report = self._look(None)
+        log.info("reloaded", configuration=str(self._file), fingerprint=config.fingerprint[:12])
+        return ReloadReply(is_good(report.problems), report.problems, "the configuration is in force")
+
+    def _take_over(self, post: _Post) -> None:
+        """Let what belongs to another configuration do the work from now on."""
+        former, self._post = self._post, post
+        former.leave()
+        if former.control is not post.control:
+            former.control.close()
+        if former.lock is not post.lock:
+            former.lock.close()
+        self._inbox.quiet, self._inbox.limit = post.config.watch.quiet, post.config.watch.limit
+        self._edges.log(post.config.log)
+        post.watcher.start()
+        post.schedule.start()
+        self._tell_of_watcher(())
+
+    def _refuse(self, problems: tuple[Problem, ...]) -> ReloadReply:
+        if problems != self._refused:
+            for problem in problems:
+                log.problem(problem)
+        self._refused = problems
+        return ReloadReply(False, problems, "the configuration from before stays in force", refused=True)
+
+    # Rest
+
+    def _rest(self) -> None:
+        """Give memory back after a while without work."""
+        if self._worked is not None and self._edges.monotonic() - self._worked >= _REST:
+            self._worked = None
+            self._post.pipeline.rest()
+            gc.collect()
+            gc.freeze()
+            _trim()
+
+
+_COMMANDS = ("status", "reload", "approve")
+
+
+def _trim() -> None:
+    """Let the C library give free memory back to the system (malloc_trim(3)), where it is one that can."""
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def listen_for_signals(inbox: Inbox) -> None:
+    """Let SIGHUP load the configuration anew, SIGTERM and SIGINT stop. From now on a thread waits for these, so that
+    they interrupt nothing; call it before any other thread is there.
+    """
+    stops, all_of_them = {signal.SIGTERM, signal.SIGINT}, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, all_of_them)
+
+    def wait() -> None:
+        while True:
+            (inbox.stop if signal.sigwait(all_of_them) in stops else inbox.reload)()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
