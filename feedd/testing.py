@@ -7,10 +7,17 @@ Real files, the real pipeline, the real formats.
 
 import ctypes
 import errno
+import itertools
 import json
+import os
 import shutil
+import signal
 import socket
-from collections.abc import Iterable, Iterator
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +27,7 @@ import feedd.config
 from feedd.config import Config
 from feedd.pipeline import Pipeline, Progress, Report, silent
 from feedd.publish.directory import Directory, Placed
+from feedd.service.inbox import Inbox, Reply
 from feedd.state.database import Database, open_database
 
 NOON = int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp())
@@ -226,7 +234,7 @@ class ServiceManager:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def next(self, timeout: float = 10.0) -> str:
+    def next(self, timeout: float | None = 10.0) -> str:
         """The next datagram. Raises TimeoutError if none comes within so many seconds."""
         self._socket.settimeout(timeout)
         return self._socket.recv(65536).decode()
@@ -239,3 +247,77 @@ class ServiceManager:
             while True:
                 found.append(self._socket.recv(65536).decode())
         return found
+
+
+@contextmanager
+def answering(inbox: Inbox, answer: Callable[[str], Reply]) -> Iterator[None]:
+    """Within it a thread plays the daemon's loop: it answers each question of the inbox, by its command."""
+
+    def loop() -> None:
+        while not (news := inbox.take()).stop:
+            for question in news.questions:
+                question.answer(answer(question.command))
+
+    thread = threading.Thread(target=loop, name="loop")
+    thread.start()
+    try:
+        yield
+    finally:
+        inbox.stop()
+        thread.join()
+
+
+class Service:
+    """`feedd run` in a process of its own, as a service manager starts it; `told` is what that was told, with the moment
+    (of the monotonic clock) of each datagram. Its log goes to the file `log`.
+    """
+
+    def __init__(self, file: Path, folder: Path, **environ: str) -> None:
+        self.told: list[tuple[float, str]] = []
+        self.log = folder / "log"
+        self._manager, self._news = ServiceManager(str(folder / "notify")), threading.Condition()
+        self._thread = threading.Thread(target=self._listen, name="service manager", daemon=True)
+        self._thread.start()
+        settings = {**os.environ, "NOTIFY_SOCKET": self._manager.address, **environ}
+        command = [sys.executable, "-m", "feedd", "run", "--config", str(file)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings)
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _listen(self) -> None:
+        """Take what comes at once: who tells waits while many datagrams lie there."""
+        while (datagram := self._manager.next(timeout=None)) != "END":
+            with self._news:
+                self.told.append((time.monotonic(), datagram))
+                self._news.notify_all()
+
+    def wait_for(self, line: str, timeout: float = 60.0, after: int = 0) -> float:
+        """The moment of the first datagram, from number `after` on, with a line that starts so. Raises TimeoutError."""
+
+        def found() -> Iterator[float]:
+            return (at for at, told in self.told[after:] if any(one.startswith(line) for one in told.splitlines()))
+
+        with self._news:
+            if not self._news.wait_for(lambda: next(found(), None) is not None, timeout):
+                raise TimeoutError(f"no {line!r} came, but {self.told[-3:]}; {self.log.read_text()[-2000:]}")
+            return next(found())
+
+    def stop(self, timeout: float = 10.0) -> int:
+        """Ask it to stop; its exit code. Raises subprocess.TimeoutExpired if it does not within so many seconds."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def end(self) -> None:
+        """End it, whatever it is at."""
+        self.process.kill()
+        self.process.wait()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"END", self._manager.address)
+        self._thread.join()
+        with self._manager:
+            Path(self._manager.address).unlink()

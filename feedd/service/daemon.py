@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from feedd import __version__
@@ -33,8 +33,19 @@ from feedd.service.systemd import Notifier
 from feedd.service.watcher import Targets, Watcher
 from feedd.state.database import open_database
 from feedd.status import (
-    MOST_BROKEN, ApproveReply, Broken, InForce, LastRun, ReloadReply, Running, State, Status, StatusReply, summary, told,
-)  # fmt: skip
+    MOST_BROKEN,
+    ApproveReply,
+    Broken,
+    InForce,
+    LastRun,
+    ReloadReply,
+    Running,
+    State,
+    Status,
+    StatusReply,
+    summary,
+    told,
+)
 
 TICK = 2.0
 """Seconds after which the loop looks at the clock, and at those who are to wake it, although nobody did."""
@@ -63,11 +74,11 @@ def open_log(settings: Log) -> None:
 class Edges:
     """What the daemon has of the world. `watchdog` is how many seconds may pass between two signs of life, if any."""
 
-    notifier: Notifier = Notifier(None)
+    notifier: Notifier = field(default_factory=lambda: Notifier(None))
     watchdog: float | None = None
     open: Callable[[Config, Progress], Pipeline] = open_pipeline
     log: Callable[[Log], None] = open_log
-    time: Callable[[], float] = time.time
+    clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
 
 
@@ -122,7 +133,7 @@ class Daemon:
         self._signs = _Signs(inbox, edges)
         self._health = Health()
         self._state: State = "starting"
-        self._started, self._since = int(edges.time()), edges.monotonic()
+        self._started, self._since = int(edges.clock()), edges.monotonic()
         self._refused: tuple[Problem, ...] = ()
         self._published = (0, 0)  # articles, feeds
         self._said = ""
@@ -205,12 +216,12 @@ class Daemon:
 
     def _is_time(self) -> bool:
         """Whether time alone changes something; also where it was set back."""
-        now = int(self._edges.time())
+        now = int(self._edges.clock())
         return now < self._seen or (self._due is not None and now >= self._due)
 
     def _look(self, paths: Iterable[str] | None, approved: bool = False) -> Report:
         """A run that looks at these paths, at everything if None."""
-        started, now = self._edges.monotonic(), int(self._edges.time())
+        started, now = self._edges.monotonic(), int(self._edges.clock())
         hints = None if paths is None else {*paths, *self._health.paths}
         report = self._run(now, hints, approved)
         self._signs.running = None
@@ -305,13 +316,14 @@ class Daemon:
 
     def _brief(self) -> Status:
         """What can be said without asking the state."""
-        now, post = int(self._edges.time()), self._post
+        now, post = int(self._edges.clock()), self._post
         problems = (*self._health.problems, *post.watcher.problems, *self._refused[:1])
         in_force = InForce(str(self._file), post.loaded, post.config.fingerprint, tuple(map(str, self._refused)))
         return Status(
             __version__, os.getpid(), now, self._started, self._edges.monotonic() - self._since, self._state, in_force,
             degraded=bool(problems), reasons=tuple(map(str, problems)), public=self._published[0],
-            feeds=self._published[1], withheld=self._withheld, last=self._last, due=self._due, watcher=post.watcher.kind,
+            feeds=self._published[1], withheld=self._withheld, last=self._last, due=self._due,
+            watcher=post.watcher.kind,
         )  # fmt: skip
 
     def _status(self) -> Status:
@@ -357,7 +369,7 @@ class Daemon:
         pipeline = self._edges.open(config, self._signs)
         watcher = Watcher(self._targets(config), self._inbox, mode=config.watch.mode, poll=config.watch.poll)
         schedule = Schedule(self._inbox, config.schedule.rescan, config.schedule.timezone)
-        return _Post(config, int(self._edges.time()), pipeline, watcher, schedule, lock, control)
+        return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, control)
 
     def _targets(self, config: Config) -> Targets:
         taxonomy = (*config.taxonomy.topics, *config.taxonomy.providers)

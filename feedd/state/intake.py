@@ -27,9 +27,8 @@ class Edits:
 
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
     files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
-    those are all that there are, `lost` counts the public articles that left, `withheld` those that the guard keeps from
-    leaving. `notes` are
-    the problems of the files that were read, as in `desk.Record`.
+    those are all that there are, `lost` counts the public articles that left, `withheld` those that the guard keeps
+    from leaving. `notes` are the problems of the files that were read, as in `desk.Record`.
     """
 
     ids: set[str] = field(default_factory=set)
