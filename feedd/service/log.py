@@ -40,15 +40,16 @@ _logger = logging.getLogger("feedd")
 def configure(level: Level, form: Form, stream: TextIO, environ: Mapping[str, str], clock: Callable[[], float]) -> None:
     """From now on, write events of at least this level to a stream; in place of what was configured before.
 
-    `clock` gives seconds since the epoch. Lines of all libraries come out in the same form; APScheduler tells of every
-    job, which is for debugging.
+    `clock` gives seconds since the epoch. What libraries tell comes out in the same form, from warnings on: only of
+    APScheduler is more worth knowing when debugging.
     """
     root = logging.getLogger()
     for handler in [handler for handler in root.handlers if isinstance(handler, _Lines)]:
         root.removeHandler(handler)
     root.addHandler(_Lines(form, stream, is_journal(stream, environ), clock))
-    root.setLevel(_LEVELS[level])
-    logging.getLogger("apscheduler").setLevel(_LEVELS["warning" if level == "info" else level])
+    root.setLevel(max(logging.WARNING, _LEVELS[level]))
+    logging.getLogger("apscheduler").setLevel(logging.DEBUG if level == "debug" else logging.NOTSET)
+    _logger.setLevel(_LEVELS[level])
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:

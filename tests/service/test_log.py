@@ -24,13 +24,13 @@ HOSTILE = 'a.md\n<0>run read=9 "x\\\x1b[31m\x85\u2028\u202e\0\udcff'
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Logging belongs to the whole process: give it back as it was."""
-    root, library = logging.getLogger(), logging.getLogger("apscheduler")
-    levels = root.level, library.level
+    root = logging.getLogger()
+    levels = {logger: logger.level for logger in (root, logging.getLogger("apscheduler"), logging.getLogger("feedd"))}
     yield
     for handler in [handler for handler in root.handlers if type(handler).__module__ == log.__name__]:
         root.removeHandler(handler)
-    root.setLevel(levels[0])
-    library.setLevel(levels[1])
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 def configured(level: Level = "info", form: Form = "text", stream: TextIO | None = None) -> io.StringIO:
@@ -288,14 +288,23 @@ def test_record_of_a_library_whose_arguments_do_not_fit_is_told_all_the_same() -
 
 
 @pytest.mark.parametrize(
-    ("level", "told"), [("debug", ["info", "warning"]), ("info", ["warning"]), ("warning", ["warning"]), ("error", [])]
+    ("level", "told"),
+    [
+        ("debug", ["apscheduler.scheduler", "apscheduler.scheduler", "library"]),
+        ("info", ["apscheduler.scheduler", "library"]),
+        ("warning", ["apscheduler.scheduler", "library"]),
+        ("error", []),
+    ],
 )
-def test_scheduler_tells_of_every_job_when_debugging_only(level: Level, told: list[str]) -> None:
+def test_libraries_are_heard_from_warnings_on_and_the_scheduler_in_full_when_debugging(
+    level: Level, told: list[str]
+) -> None:
     lines = configured(level)
-    for tell in (logging.getLogger("apscheduler.scheduler").info, logging.getLogger("apscheduler.scheduler").warning):
-        tell("job")
+    for name in ("apscheduler.scheduler", "library"):
+        logging.getLogger(name).info("ran a job")
+        logging.getLogger(name).warning("missed a job")
 
-    assert [line.split()[1] for line in lines.getvalue().splitlines()] == told
+    assert [line.split()[2] for line in lines.getvalue().splitlines()] == told
 
 
 class _Broken(io.StringIO):
