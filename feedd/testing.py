@@ -7,7 +7,6 @@ Real files, the real pipeline, the real formats.
 
 import ctypes
 import errno
-import itertools
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,8 @@ import feedd.config
 from feedd.config import Config
 from feedd.pipeline import Pipeline, Progress, Report, silent
 from feedd.publish.directory import Directory, Placed
-from feedd.service.inbox import Inbox, Reply
+from feedd.service.daemon import Daemon, Edges
+from feedd.service.inbox import Command, Inbox, Question, Reply
 from feedd.state.database import Database, open_database
 
 NOON = int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp())
@@ -151,7 +152,12 @@ class Site:
         self, directory: Directory | None = None, processes: int | None = None, progress: Progress = silent
     ) -> Pipeline:
         """A pipeline for several runs in one process; close it."""
-        config = self.config
+        return self.opened(self.config, progress, directory, processes)
+
+    def opened(
+        self, config: Config, progress: Progress, directory: Directory | None = None, processes: int | None = None
+    ) -> Pipeline:
+        """The pipeline of a configuration, whatever the site's own is now."""
         self.database = open_database(config.state.path, patience=0)
         directory = directory or Directory(config.output.path, sync=no_sync)
         return Pipeline(config, self.database, directory, progress, processes)
@@ -268,8 +274,8 @@ def answering(inbox: Inbox, answer: Callable[[str], Reply]) -> Iterator[None]:
 
 
 class Service:
-    """`feedd run` in a process of its own, as a service manager starts it; `told` is what that was told, with the moment
-    (of the monotonic clock) of each datagram. Its log goes to the file `log`.
+    """`feedd run` in a process of its own, as a service manager starts it. `told` is what that was told: the datagrams,
+    each with its moment of the monotonic clock. Its log goes to the file `log`.
     """
 
     def __init__(self, file: Path, folder: Path, **environ: str) -> None:
@@ -281,7 +287,9 @@ class Service:
         settings = {**os.environ, "NOTIFY_SOCKET": self._manager.address, **environ}
         command = [sys.executable, "-m", "feedd", "run", "--config", str(file)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings)
+            self.process = subprocess.Popen(  # noqa: S603 - this feedd
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings
+            )
 
     def __enter__(self) -> "Service":
         return self
@@ -321,3 +329,43 @@ class Service:
         self._thread.join()
         with self._manager:
             Path(self._manager.address).unlink()
+
+
+def eventually(condition: Callable[[], object], timeout: float = 20.0) -> None:
+    """Return as soon as a condition is true. Raises TimeoutError if it is not within so many seconds."""
+    end, pause = time.monotonic() + timeout, threading.Event()
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("it never became so")
+        pause.wait(0.005)
+
+
+@contextmanager
+def running(site: Site, **edges: Any) -> Iterator[Inbox]:
+    """Within it the daemon of a site runs in a thread of this process, its clock the site's. Gives its inbox, when the
+    first run is over. What the daemon raises is raised at the end. `edges` as in `daemon.Edges`.
+    """
+    config = site.config
+    inbox = Inbox(config.watch.quiet, config.watch.limit)
+    edges = {"tick": 0.1, "clock": lambda: float(site.now), "open": site.opened, "log": lambda settings: None, **edges}
+    daemon = Daemon(site.file, config, inbox, Edges(**edges))
+    with ThreadPoolExecutor(1, "daemon") as threads:
+        ended = threads.submit(daemon.run)
+        try:
+            asked(inbox, "status", ended)
+            yield inbox
+        finally:
+            inbox.stop()
+            ended.result(timeout=30)
+
+
+def asked(inbox: Inbox, command: Command, ended: "Future[None] | None" = None) -> Reply:
+    """What the loop answers; it has done by then whatever was ripe before. Raises TimeoutError."""
+    question = Question(command)
+    inbox.ask(question)
+    for _ in range(600):
+        if (reply := question.wait(0.05)) is not None:
+            return reply
+        if ended and ended.done():
+            return {}
+    raise TimeoutError(f"no answer to {command}")

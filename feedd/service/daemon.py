@@ -72,8 +72,11 @@ def open_log(settings: Log) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """What the daemon has of the world. `watchdog` is how many seconds may pass between two signs of life, if any."""
+    """What the daemon has of the world. `tick` is how many seconds may pass between two looks at the clock, `watchdog`
+    how many between two signs of life, if any are wanted.
+    """
 
+    tick: float = TICK
     notifier: Notifier = field(default_factory=lambda: Notifier(None))
     watchdog: float | None = None
     open: Callable[[Config, Progress], Pipeline] = open_pipeline
@@ -180,7 +183,7 @@ class Daemon:
 
     def _patience(self) -> float:
         """Seconds that the loop may wait for news."""
-        moments = [TICK, *([self._edges.watchdog] if self._edges.watchdog else [])]
+        moments = [self._edges.tick, *([self._edges.watchdog] if self._edges.watchdog else [])]
         if self._again is not None:
             moments.append(max(0.0, self._again - self._edges.monotonic()))
         return min(moments)
