@@ -34,7 +34,6 @@ _BACKLOG = 1024  # connections that the kernel keeps until they are taken
 _REQUEST = 4096  # bytes at the most
 _REPLY = 1 << 24  # bytes at the most: a thousand times what a long one has
 _PAUSE = 0.1  # seconds until connections are taken again after the system refused one
-_FAREWELL = 1.0  # seconds that the end of the daemon waits for clients to take their replies
 _PROBE = 1.0  # seconds that it may take to find out who is there
 _FIELD = "control.socket"
 
@@ -50,10 +49,13 @@ _TOO_LONG = Problem("not-understood", f"the request is longer than {_REQUEST} by
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that are waited: for a request to arrive, or a reply to be taken; for the loop to answer `status`."""
+    """Seconds that are waited: for a request to arrive or a reply to be taken, for the loop to answer `status`, and at
+    the end for all replies to be taken.
+    """
 
     client: float = 5.0
     status: float = 1.0
+    end: float = 1.0
 
 
 class _Request(msgspec.Struct):
@@ -208,16 +210,14 @@ class Control:
     # Connections
 
     def _accept(self) -> None:
-        """Take the connections that wait, some at a time."""
+        """Take one connection, so that between two of them the others are looked at."""
         try:
-            for _ in range(_MOST_CLIENTS // 4):
-                connection, _address = self._listener.accept()
-                self._welcome(connection)
-        except BlockingIOError:
-            pass
+            connection, _ = self._listener.accept()
         except OSError:  # no file handles or no memory are left
             self._rests = self._monotonic() + _PAUSE
             self._poll.modify(self._listener, 0)
+        else:
+            self._welcome(connection)
 
     def _welcome(self, connection: socket.socket) -> None:
         room = len(self._clients) < _MOST_CLIENTS or self._make_room()
@@ -225,7 +225,7 @@ class Control:
         if room:
             self._hear(client)
         else:
-            self._dismiss(client, failed(_TOO_MANY))
+            self._say(client, failed(_TOO_MANY))
 
     def _add(self, connection: socket.socket) -> _Client:
         connection.setblocking(False)
@@ -236,16 +236,15 @@ class Control:
 
     def _make_room(self) -> bool:
         """Dismiss the one who has been silent for the longest; else who has asked for the status the longest ago."""
-        for client in [client for client in self._clients.values() if client.silent]:
-            self._hear(client)
+        for client in self._clients.values():
             if client.silent:
-                self._dismiss(client, failed(_TOO_MANY))
+                self._say(client, failed(_TOO_MANY))
                 return True
         for client in self._clients.values():
             if client.question and client.question.command == "status":
-                self._dismiss(client, self._busy())
+                self._say(client, self._busy())
                 return True
-        return len(self._clients) < _MOST_CLIENTS
+        return False
 
     def _hear(self, client: _Client) -> None:
         """Read what there is of a request; ask, if that is all of it."""
@@ -254,8 +253,7 @@ class Control:
         except BlockingIOError:
             return
         except OSError:
-            self._drop(client)
-            return
+            data = b""
         client.request += data
         line, end, _ = client.request.partition(b"\n")
         if end:
@@ -324,18 +322,11 @@ class Control:
 
     def _send(self, client: _Client) -> None:
         try:
-            client.reply = client.reply[client.connection.send(client.reply) :]
-        except BlockingIOError:
-            return
-        except OSError:
+            with suppress(BlockingIOError):
+                client.reply = client.reply[client.connection.send(client.reply) :]
+        except OSError:  # nobody is there any more
             client.reply = b""
         if not client.reply:
-            self._drop(client)
-
-    def _dismiss(self, client: _Client, reply: Reply) -> None:
-        """Say something to one who is not waited for."""
-        self._say(client, reply)
-        if client.reply:
             self._drop(client)
 
     def _drop(self, client: _Client) -> None:
@@ -354,8 +345,8 @@ class Control:
             self._say(client, failed(_STOPPING))
         with suppress(OSError):  # until no more wait
             while True:
-                self._dismiss(self._add(self._listener.accept()[0]), failed(_STOPPING))
-        end = self._monotonic() + _FAREWELL
+                self._say(self._add(self._listener.accept()[0]), failed(_STOPPING))
+        end = self._monotonic() + self._patience.end
         while self._clients and (left := end - self._monotonic()) > 0:
             for handle, _ in self._poll.poll(left):
                 self._send(self._clients[handle])
