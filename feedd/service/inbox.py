@@ -83,7 +83,10 @@ class Inbox:
         self.stopping = False
 
     def hint(self, paths: Iterable[str]) -> None:
-        """Files or folders may have changed."""
+        """Files or folders may have changed; none are no reason to wait."""
+        paths = set(paths)
+        if not paths:
+            return
         with self._posted:
             now = self._monotonic()
             if not self._paths:
