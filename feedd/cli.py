@@ -141,7 +141,7 @@ def run(file: Path) -> None:
         open_log(config.log)
         inbox = Inbox(config.watch.quiet, config.watch.limit)
         listen_for_signals(inbox)
-        Daemon(file.absolute(), config, inbox, Edges(notifier, watchdog)).run()
+        Daemon(file.absolute(), config, inbox, Edges(notifier=notifier, watchdog=watchdog)).run()
     except ConfigError as error:
         for problem in error.problems:
             log.problem(problem)

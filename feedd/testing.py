@@ -310,10 +310,14 @@ class Service:
         def found() -> Iterator[float]:
             return (at for at, told in self.told[after:] if any(one.startswith(line) for one in told.splitlines()))
 
+        end = time.monotonic() + timeout
         with self._news:
-            if not self._news.wait_for(lambda: next(found(), None) is not None, timeout):
-                raise TimeoutError(f"no {line!r} came, but {self.told[-3:]}; {self.log.read_text()[-2000:]}")
-            return next(found())
+            while (moment := next(found(), None)) is None:
+                ended = self.process.poll()  # before the wait: what it told last is there by then
+                self._news.wait(0.1)
+                if time.monotonic() > end or (ended is not None and next(found(), None) is None):
+                    raise TimeoutError(f"no {line!r} came, but {self.told[-3:]}; {self.log.read_text()[-2000:]}")
+            return moment
 
     def stop(self, timeout: float = 10.0) -> int:
         """Ask it to stop; its exit code. Raises subprocess.TimeoutExpired if it does not within so many seconds."""

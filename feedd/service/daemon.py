@@ -70,7 +70,7 @@ def open_log(settings: Log) -> None:
     log.configure(settings.level, settings.format, sys.stderr, os.environ, time.time)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edges:
     """What the daemon has of the world. `tick` is how many seconds may pass between two looks at the clock, `watchdog`
     how many between two signs of life, if any are wanted.
