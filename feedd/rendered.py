@@ -63,8 +63,11 @@ class Rendered:
     def take(self, id: str) -> tuple[Told, Columns]:
         """What was told of an entry that is kept, and the entry in each format."""
         self._told.move_to_end(id)
-        columns = self._loose.get(id)
-        return self._told[id], columns if columns is not None else [*_decode(zlib.decompress(self._packed[id]))]
+        packed = self._packed.pop(id, None)
+        if packed is not None:
+            self._size -= len(packed)
+            self._loose[id] = [*_decode(zlib.decompress(packed))]
+        return self._told[id], self._loose[id]
 
     def failed(self, id: str) -> bool:
         """Whether some format could not write an entry."""
