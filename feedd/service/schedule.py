@@ -5,8 +5,8 @@ wish for a scan, or a call to look at the clock, posted to the inbox when it is 
 out by the loop.
 
 Every moment is one date job of APScheduler, whose thread sleeps until the first of them. It does not see that the clock
-was set: after a step forward it would sleep on, after a step backward a span would last as much longer. So the loop calls
-`check` at every turn, which sees it and sets all jobs anew.
+was set: after a step forward it would sleep on, after a step backward a span would last as much longer. So the loop
+calls `check` at every turn, which sees it and sets all jobs anew.
 """
 
 import time
