@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 from msgspec import Meta
 
+from feedd.cron import Cron
 from feedd.errors import ConfigError, Problem
 
 # --- What a single value may be ---
@@ -271,6 +272,20 @@ def _interval(value: str, base: Path) -> float:
     return seconds
 
 
+def _cron(value: str, base: Path) -> str:
+    """A schedule as in cron, or nothing. Whether it ever comes does not depend on its time zone."""
+    try:
+        return Cron(value, "UTC").text if value else value
+    except ValueError as error:
+        raise _Wrong(f"is {_shown(value)}, but {error}") from None
+
+
+def _rescan(value: str, base: Path) -> float | str:
+    """Seconds, or a schedule as in cron."""
+    is_schedule = len(value.split()) > 1 or value.startswith("@")
+    return _cron(value, base) if is_schedule else _interval(value, base)
+
+
 def _domain(value: str, base: Path) -> str:
     """A provider's key: lower case, without `www.`."""
     domain = value.lower().removeprefix("www.")
@@ -325,6 +340,22 @@ Interval = Annotated[
     float,
     Meta(extra_json_schema=_SPAN_SCHEMA),
     Form('a number with s, m or h in quotes, at least a second, such as "10s"', _interval, str),
+]
+_FIELDS_WORDS = "minute, hour, day of the month, month and day of the week"
+_CRON_SCHEMA = r"\S+(\s+\S+){4}|@[a-z]+"
+Rescan = Annotated[
+    float | str,
+    Meta(extra_json_schema={"type": "string", "pattern": f"^([0-9]{{1,6}}(ms|s|m|h)|{_CRON_SCHEMA})$"}),
+    Form(
+        f'a number with s, m or h in quotes, at least a second, such as "1h", or {_FIELDS_WORDS}, such as "30 4 * * *"',
+        _rescan,
+        str,
+    ),
+]
+Moments = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": f"^({_CRON_SCHEMA})?$"}),
+    Form(f'{_FIELDS_WORDS} in quotes, such as "0 7 * * 1-5", or "" for none', _cron),
 ]
 Title = Annotated[str, Meta(min_length=1), _template("site", "name")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
@@ -553,8 +584,12 @@ class Schedule:
     """`[schedule]`: what `feedd run` does at fixed times."""
 
     rescan: Annotated[
-        str, Meta(description="How often, or when, everything is looked at although no change was seen.")
-    ] = "1h"
+        Rescan,
+        Meta(
+            description="How often everything is looked at although no change was seen (in Config: seconds), "
+            "or when, as in cron."
+        ),
+    ] = 3600.0
     timezone: Annotated[
         str,
         Form('the name of a time zone, such as "UTC" or "Europe/Berlin"', _zone),
@@ -626,9 +661,7 @@ class FeedConfig:
     ] = None
     limit: Annotated[int, Meta(ge=0, le=1000, description="The most entries in the feed; 0: as output.limit.")] = 0
     order: Annotated[Order, Meta(description="Which entries come first and, beyond the limit, stay.")] = "newest"
-    schedule: Annotated[
-        str, Meta(description="When articles enter the feed, as in cron; empty: at once.")
-    ] = ""
+    schedule: Annotated[Moments, Meta(description="When articles enter the feed, as in cron; empty: at once.")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -662,7 +695,9 @@ class Config:
     @property
     def fingerprint(self) -> str:
         """A digest, in hexadecimal, of all that can change what is published, and of nothing else."""
-        return _digest(self.site, self.content, self.collections, self.taxonomy, self.output, self.feeds)
+        zone = self.schedule.timezone if any(feed.schedule for feed in self.feeds) else ""
+        tables = (self.site, self.content, self.collections, self.taxonomy, self.output, self.feeds)
+        return _digest(*tables, Schedule(timezone=zone))
 
     @property
     def parsing_fingerprint(self) -> str:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
-from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from apscheduler.triggers.cron import CronTrigger
 
 NICKNAMES = {
@@ -118,7 +119,9 @@ class Cron:
         return {int((one.utcoffset() or timedelta()).total_seconds()) for one in around}
 
     @cached_property
-    def _zone(self) -> ZoneInfo:
+    def _zone(self) -> "ZoneInfo":
+        from zoneinfo import ZoneInfo
+
         return ZoneInfo(self.zone)
 
     @cached_property
@@ -140,9 +143,9 @@ def _listed(values: frozenset[int]) -> str:
 
 
 def _read(text: str) -> _Fields:
-    words = NICKNAMES.get(text.strip().casefold(), text).split()
-    if text.strip().startswith("@") and len(words) == 1:
-        raise ValueError(f"{text.strip()} is none of {', '.join(NICKNAMES)}")
+    words = NICKNAMES.get(text.strip(), text).split()
+    if len(words) == 1 and words[0].startswith("@"):
+        raise ValueError(f"{_short(words[0])} is none of {', '.join(NICKNAMES)}")
     if len(words) != len(_KINDS):
         raise ValueError(f"it has {len(words)} field{'s' * (len(words) != 1)}, not 5")
     minutes, hours, days, months, weekdays = (_values(word, kind) for word, kind in zip(words, _KINDS, strict=True))
@@ -205,5 +208,8 @@ def _value(text: str, kind: _Kind, part: str) -> int:
 
 
 def _wrong(part: str, kind: _Kind, what: str) -> ValueError:
-    shown = f" {part}" if len(part) <= 20 else f" {part[:19]}…"
-    return ValueError(f"its {kind.name}{shown if part else ''} {what}")
+    return ValueError(" ".join(["its", kind.name, *([_short(part)] if part else []), what]))
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 20 else word[:19] + "…"

@@ -141,6 +141,10 @@ def test_the_smallest_configuration_has_the_documented_defaults() -> None:
         ),
         state=module.State(path=Path("/srv/site/state")),
         guard=module.Guard(fraction=0.2, count=10),
+        watch=module.Watch(quiet=0.05, limit=1.0, mode="auto", poll=10.0, configuration=True),
+        schedule=module.Schedule(rescan=3600.0, timezone="UTC"),
+        control=module.Control(socket=Path("/srv/site/state/control.sock")),
+        log=module.Log(level="info", format="text"),
         feeds=(),
     )
 
@@ -200,6 +204,26 @@ def test_a_duration_is_in_seconds(text: str, seconds: int | None) -> None:
     assert read(f'[[feed]]\nname = "a"\nmax_age = "{text}"\n').feeds[0].max_age == seconds
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("0ms", 0), ("50ms", 0.05), ("2s", 2), ("5m", 300), ("24h", 86400), ("999999h", 3599996400)]
+)
+def test_a_span_is_in_seconds(text: str, seconds: float) -> None:
+    assert read(f'[watch]\nquiet = "{text}"\n').watch.quiet == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1000ms", 1), ("1s", 1), ("12h", 43200), ("30 4 * * *", "30 4 * * *"), ("@daily", "@daily")],
+)
+def test_everything_is_looked_at_every_so_often_or_at_moments(text: str, value: float | str) -> None:
+    assert read(f'[schedule]\nrescan = "{text}"\n').schedule.rescan == value
+
+
+@pytest.mark.parametrize("text", ["", "0 7 * * 1-5", "@weekly"])
+def test_a_schedule_stays_as_it_is_written(text: str) -> None:
+    assert read(f'[[feed]]\nname = "a"\nschedule = "{text}"\n').feeds[0].schedule == text
+
+
 def test_base_urls_end_in_a_slash() -> None:
     text = '[site]\ntitle = "A"\nurl = "https://a.example"\nfeeds_url = "http://a.example:8000/feeds"\n'
     site = parse(text, "feedd.toml", BASE).site
@@ -247,6 +271,14 @@ def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(tmp_path: Path) -> N
 
 # --- What is wrong: the exact words ---
 
+MOMENTS_WORDS = (
+    'Write minute, hour, day of the month, month and day of the week in quotes, such as "0 7 * * 1-5", or "" for none.'
+)
+RESCAN_WORDS = (
+    'Write a number with s, m or h in quotes, at least a second, such as "1h", '
+    'or minute, hour, day of the month, month and day of the week, such as "30 4 * * *".'
+)
+
 BELOW_SITE = {
     # keys and tables
     "unknown key": (
@@ -263,7 +295,7 @@ BELOW_SITE = {
     ),
     "key of another table": (
         "[content]\nlimit = 5\n",
-        "feedd.toml:6: content.limit: is not a known key. It belongs below [output] or [[feed]].",
+        "feedd.toml:6: content.limit: is not a known key. It belongs below [output], [watch] or [[feed]].",
     ),
     "key like one of another table": (
         "[state]\nfractoin = 1\n",
@@ -288,7 +320,8 @@ BELOW_SITE = {
     "table like no other": (
         "[xyzzy.plugh]\n",
         "feedd.toml:5: xyzzy: is not a known table. "
-        "Known here: site, content, collection, taxonomy, output, state, guard and feed.",
+        "Known here: site, content, collection, taxonomy, output, state, guard, watch, schedule, control, log "
+        "and feed.",
     ),
     "missing key": (
         '[[feed]]\ntitle = "x"\n',
@@ -487,6 +520,57 @@ BELOW_SITE = {
         '[[feed]]\nname = "a"\nmax_age = "999999999w"\n',
         'feedd.toml:7: feed[1].max_age: is "999999999w". '
         'Write a number with m, h, d or w, such as "90m", "12h" or "7d" (a century at most), or "" for none.',
+    ),
+    "span": (
+        '[watch]\nquiet = "5 s"\n',
+        'feedd.toml:6: watch.quiet: is "5 s". Write a number with ms, s, m or h in quotes, such as "50ms" or "2s".',
+    ),
+    "span without unit": (
+        "[watch]\nlimit = 1\n",
+        'feedd.toml:6: watch.limit: is 1. Write a number with ms, s, m or h in quotes, such as "50ms" or "2s".',
+    ),
+    "interval that leaves no time": (
+        '[watch]\npoll = "999ms"\n',
+        'feedd.toml:6: watch.poll: is "999ms", which is less than a second. '
+        'Write a number with s, m or h in quotes, at least a second, such as "10s".',
+    ),
+    "rescan": (
+        '[schedule]\nrescan = "hourly"\n',
+        f'feedd.toml:6: schedule.rescan: is "hourly". {RESCAN_WORDS}',
+    ),
+    "rescan that leaves no time": (
+        '[schedule]\nrescan = "500ms"\n',
+        f'feedd.toml:6: schedule.rescan: is "500ms", which is less than a second. {RESCAN_WORDS}',
+    ),
+    "rescan without quotes": (
+        "[schedule]\nrescan = 60\n",
+        f"feedd.toml:6: schedule.rescan: is 60. {RESCAN_WORDS}",
+    ),
+    "rescan as in cron": (
+        '[schedule]\nrescan = "60 4 * * *"\n',
+        f'feedd.toml:6: schedule.rescan: is "60 4 * * *", but its minute 60 is not from 0 to 59. {RESCAN_WORDS}',
+    ),
+    "schedule": (
+        '[[feed]]\nname = "a"\nschedule = "0 25 * * *"\n',
+        f'feedd.toml:7: feed[1].schedule: is "0 25 * * *", but its hour 25 is not from 0 to 23. {MOMENTS_WORDS}',
+    ),
+    "schedule that never comes": (
+        '[[feed]]\nname = "a"\nschedule = "0 0 30 2 *"\n',
+        'feedd.toml:7: feed[1].schedule: is "0 0 30 2 *", but no month that it names has such a day, '
+        f"so it never comes. {MOMENTS_WORDS}",
+    ),
+    "schedule as a span": (
+        '[[feed]]\nname = "a"\nschedule = "1h"\n',
+        f'feedd.toml:7: feed[1].schedule: is "1h", but it has 1 field, not 5. {MOMENTS_WORDS}',
+    ),
+    "schedule of a calendar of one's own": (
+        '[[feed]]\nname = "a"\nschedule = "@noon"\n',
+        'feedd.toml:7: feed[1].schedule: is "@noon", but @noon is none of @hourly, @daily, @midnight, @weekly, '
+        f"@monthly, @yearly, @annually. {MOMENTS_WORDS}",
+    ),
+    "time zone of schedules": (
+        '[schedule]\ntimezone = "berlin"\n',
+        'feedd.toml:6: schedule.timezone: is "berlin", which is no known time zone. Did you mean "Europe/Berlin"?',
     ),
     "domain": (
         '[[taxonomy.provider]]\nname = "x"\ndomain = "https://x.example"\n',
@@ -849,8 +933,18 @@ PUBLISHING = {
     "[output]\nlimit = 5\n",
     '[[feed]]\nname = "a"\n',
     '[[feed]]\nname = "a"\nmin_heat = 0\n',
+    '[[feed]]\nname = "a"\nschedule = "0 7 * * *"\n',
+    '[[feed]]\nname = "a"\nschedule = "0 7 * * *"\n[schedule]\ntimezone = "Europe/Berlin"\n',
 }
-NEITHER = {'[state]\npath = "x"\n', "[guard]\ncount = 5\n", "# a comment\n"}
+NEITHER = {
+    '[state]\npath = "x"\n',
+    "[guard]\ncount = 5\n",
+    '[watch]\nquiet = "1s"\n',
+    '[schedule]\nrescan = "5m"\ntimezone = "Europe/Berlin"\n',
+    '[control]\nsocket = "x"\n',
+    '[log]\nlevel = "debug"\n',
+    "# a comment\n",
+}
 
 
 def test_the_fingerprint_tells_apart_all_that_can_change_what_is_published() -> None:
@@ -889,9 +983,8 @@ def test_a_base_directory_whose_name_is_not_utf_8_has_a_fingerprint() -> None:
 # --- The file for admins ---
 
 
-def uncommented() -> dict[str, Any]:
-    """The sample with every key in force."""
-    return tomllib.loads(re.sub(r"^#(?=[a-z_]+ = |\[)", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE))
+IN_FORCE = re.sub(r"^#(?=[a-z_]+ = |\[)", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+"""The sample with every key in force."""
 
 
 def every_key(table: Any = Config, above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -914,7 +1007,7 @@ def at(raw: Any, way: tuple[str, ...]) -> Any:
 KEYS = {".".join(way): (way, item) for way, item in every_key()}
 OPTIONAL = {name: value for name, value in KEYS.items() if value[1].default is not MISSING}
 # Absent by default, which TOML cannot say: the sample shows an example.
-EXAMPLES = {"feed.min_quality", "feed.min_heat"}
+EXAMPLES = {"feed.min_quality", "feed.min_heat", "control.socket"}
 
 
 def test_the_sample_loads_as_it_is() -> None:
@@ -924,23 +1017,40 @@ def test_the_sample_loads_as_it_is() -> None:
 
 
 def test_the_sample_loads_with_every_key_in_force() -> None:
-    text = re.sub(r"^#(?=[a-z_]+ = |\[)", "", SAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-
-    assert [feed.name for feed in parse(text, "feedd.toml", BASE).feeds] == ["ai-videos"]
+    assert [feed.name for feed in parse(IN_FORCE, "feedd.toml", BASE).feeds] == ["ai-videos"]
 
 
 @pytest.mark.parametrize("name", KEYS)
 def test_every_key_is_in_the_sample(name: str) -> None:
-    at(uncommented(), KEYS[name][0])
+    at(tomllib.loads(IN_FORCE), KEYS[name][0])
+
+
+def without(name: str) -> str:
+    """The sample with every key in force but one."""
+    lines, table = [], ""
+    for line in IN_FORCE.splitlines():
+        header = re.fullmatch(r"\[+([a-z.]+)\]+", line)
+        table = header[1] if header else table
+        if f"{table}.{line.partition(' = ')[0]}" != name:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def value_at(config: Any, way: tuple[str, ...]) -> Any:
+    """A value of a configuration by its key in TOML; of several tables, the first has it."""
+    for key in way:
+        table = config[0] if isinstance(config, tuple) else config
+        config = getattr(table, module.keys(type(table))[key].name)
+    return config
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONAL.keys() - EXAMPLES))
 def test_the_sample_shows_the_true_default(name: str) -> None:
-    way, item = OPTIONAL[name]
-    plain = {type(None): "", tuple: list(item.default) if isinstance(item.default, tuple) else []}
-    default = str(item.default) if isinstance(item.default, Path) else plain.get(type(item.default), item.default)
+    """What it shows means what is meant where the key is absent."""
+    way, _ = OPTIONAL[name]
+    shown, absent = (parse(text, "feedd.toml", BASE) for text in (IN_FORCE, without(name)))
 
-    assert at(uncommented(), way) == default
+    assert value_at(shown, way) == value_at(absent, way)
 
 
 @pytest.mark.parametrize("name", sorted(OPTIONAL))
@@ -985,6 +1095,10 @@ def test_headers_are_as_in_the_file() -> None:
         "[output]",
         "[state]",
         "[guard]",
+        "[watch]",
+        "[schedule]",
+        "[control]",
+        "[log]",
         "[[feed]]",
     ]
 
@@ -996,7 +1110,7 @@ def test_a_configuration_cannot_be_changed() -> None:
 
 def test_nothing_slow_is_imported_for_a_good_configuration() -> None:
     program = "import sys; from pathlib import Path; from feedd.config import load; load(Path(sys.argv[1]));"
-    slow = "{'difflib', 'json', 'pydantic', 'yaml', 'lxml', 'feedgen'}"
+    slow = "{'difflib', 'json', 'pydantic', 'yaml', 'lxml', 'feedgen', 'apscheduler', 'zoneinfo'}"
 
     assert run(program + f"print(*{slow} & set(sys.modules))", {}) == "\n"
 

@@ -101,7 +101,7 @@ def test_a_day_that_never_comes_leaves_the_other() -> None:
         ("@hourly", "Sat 2024-06-01T13:00"),
         ("@daily", "Sun 2024-06-02T00:00"),
         ("@midnight", "Sun 2024-06-02T00:00"),
-        ("@Weekly ", "Sun 2024-06-02T00:00"),
+        (" @weekly ", "Sun 2024-06-02T00:00"),
         ("@monthly", "Mon 2024-07-01T00:00"),
         ("@yearly", "Wed 2025-01-01T00:00"),
         ("@annually", "Wed 2025-01-01T00:00"),
@@ -165,6 +165,7 @@ def test_schedules_are_values() -> None:
         ("0 0 30 2 *", "no month that it names has such a day, so it never comes"),
         ("0 0 31 4,jun */2", "no month that it names has such a day, so it never comes"),
         ("@reboot", "@reboot is none of " + ", ".join(NICKNAMES)),
+        ("@Daily", "@Daily is none of " + ", ".join(NICKNAMES)),
         ("@daily 5", "it has 2 fields, not 5"),
     ],
 )
