@@ -199,7 +199,7 @@ class Watcher:
         if now != self._surroundings:
             return self._surroundings.difference(now)
         if self._ear:
-            return self._ear.lost or ("" if self._ear.is_alive() else "watcher")
+            return self._ear.lost
         return "watcher" if self._next_try <= self._monotonic() else ""
 
     def _listen(self) -> None:
@@ -275,7 +275,6 @@ class _Ear(threading.Thread):
         self.scans: set[str] = set()
         self.lost = ""
         self.trouble: OSError | None = None
-        self.closing = False
 
     def arm(self, places: "_Surroundings", skip: Callable[[str], bool], configuration: "_Configuration") -> None:
         """Watch what there is of the targets. Raises OSError."""
@@ -323,17 +322,15 @@ class _Ear(threading.Thread):
 
     def lose(self, reason: str) -> None:
         """Everything is to be watched anew: let the loop know."""
-        if not self.closing:
-            self.lost = self.lost or reason
-            self.inbox.wake()
+        self.lost = self.lost or reason
+        self.inbox.wake()
 
     def run(self) -> None:
         """Hear, and post what was heard, until it is closed."""
-        try:
+        with suppress(Exception):  # whatever it is, listening anew and looking at everything is right
             while events := self.inotify.read_events():
                 self._hear(events)
-        except Exception:  # noqa: BLE001 - `check` sees that nobody listens any more, and everything is looked at
-            self.lose("watcher")
+        self.lose("watcher")
 
     def _hear(self, events: list[Event]) -> None:
         for event in events:
@@ -341,11 +338,6 @@ class _Ear(threading.Thread):
                 self.lose("overflow")
             else:
                 self.inotify.handle_event(event)
-        self._post()
-        if self.trouble:
-            self.inbox.wake()
-
-    def _post(self) -> None:
         if self.hints:
             self.inbox.hint(self.hints)
             self.hints = set()
@@ -354,7 +346,6 @@ class _Ear(threading.Thread):
 
     def close(self) -> None:
         """Hear no more, and end the thread."""
-        self.closing = True
         self.inotify.close()
         if self.ident is not None:
             self.join()
@@ -406,7 +397,7 @@ class _Tree:
     def _grow(self, folder: "_Folder") -> None:
         """Watch a folder and those below: each before it is listed, so that whatever comes later is told."""
         folders = [folder]
-        while folders and not self.ear.closing:
+        while folders:
             folder = folders.pop()
             place = self.root + os.fsencode(folder.path)
             folder.watch = self.ear.watch(place, folder, "root" if folder is self.top else "")
@@ -587,7 +578,7 @@ def _mounts(table: str, places: tuple[str, ...]) -> tuple[_Mount, ...]:
         around = [mount for mount in mounts if _holds(mount.point, place)]
         found += [mount for mount in mounts if _holds(place, mount.point) and mount.point != place]
         found += sorted(around, key=lambda mount: len(mount.point))[-1:]
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 def _mount(fields: list[str]) -> _Mount:

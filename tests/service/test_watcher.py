@@ -367,9 +367,9 @@ class Follower:
 
 
 @contextmanager
-def following(content: Path) -> Iterator[Follower]:
+def following(content: Path, **options: Any) -> Iterator[Follower]:
     inbox = Inbox(0, 0)
-    with watching(Targets(content), inbox) as watcher:
+    with watching(Targets(content), inbox, **options) as watcher:
         yield Follower(content, inbox, watcher)
 
 
@@ -415,6 +415,14 @@ def replaced_by_another_of_the_same_name(content: Path, outside: Path) -> None:
         (outside / f"new{number}").rename(content / "a")
         (content / "a/b/x.md").write_text(str(number))
         shutil.rmtree(outside / f"old{number}")
+
+
+def renamed_over_an_empty_one(content: Path, outside: Path) -> None:
+    for number in range(20):
+        (content / f"{number}/to").mkdir(parents=True)
+        (outside / f"{number}/deep").mkdir(parents=True)
+        (outside / f"{number}").rename(content / f"{number}/to")
+        (content / f"{number}/to/deep/x.md").write_text("x")
 
 
 def exchanged(content: Path, outside: Path) -> None:
@@ -463,6 +471,7 @@ def checked_out(content: Path, outside: Path) -> None:
         renamed_then_edited,
         moved_out_then_edited_there,
         replaced_by_another_of_the_same_name,
+        renamed_over_an_empty_one,
         exchanged,
         removed_and_made_again,
         pytest.param(checked_out, marks=pytest.mark.skipif(not shutil.which("git"), reason="there is no git")),
@@ -475,6 +484,20 @@ def test_who_looks_where_hints_lead_knows_all_in_the_end(
     (tmp_path / "outside").mkdir()
     with following(content) as follower:
         follower.follow(lambda: change(content, tmp_path / "outside"))
+        follower.misses_no_folder()
+        assert follower.scans == []
+
+
+def test_what_comes_just_before_a_folder_is_watched_is_known(content: Path) -> None:
+    class Late(InotifyFD):
+        def add_callback(self, path: bytes, *rest: Any) -> Any:
+            if path.endswith(b"/a/b"):
+                (content / "a/b/c").mkdir()
+                (content / "a/b/c/x.md").write_text("x")
+            return super().add_callback(path, *rest)
+
+    with following(content, inotify=Late) as follower:
+        follower.follow(lambda: (content / "a/b").mkdir(parents=True))
         follower.misses_no_folder()
         assert follower.scans == []
 
@@ -540,7 +563,7 @@ def test_what_is_not_whole_or_hidden_asks_for_no_scan(content: Path, inbox: Inbo
     with watching(Targets(content, None, (topics,)), inbox):
         create(topics / ".a.swp")
         with (topics / "a.yaml").open("w") as file:
-            so_far(inbox, content)
+            assert so_far(inbox, content).scan == ()
             file.write("half")
             file.flush()
             assert so_far(inbox, content).scan == ()
@@ -619,8 +642,13 @@ def test_a_change_of_the_configuration_is_a_reload(
         assert after(watcher.check, inbox) == News()
 
 
-def test_a_configuration_that_is_being_written_is_waited_for(content: Path, inbox: Inbox, settings_file: Path) -> None:
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_configuration_that_is_being_written_is_waited_for(
+    content: Path, inbox: Inbox, settings_file: Path, is_new: bool
+) -> None:
     with watching(Targets(content, settings_file), inbox) as watcher:
+        if is_new:
+            settings_file.unlink()
         with settings_file.open("w") as file:
             assert so_far(inbox, content) == News()
             assert after(watcher.check, inbox) == News()
@@ -742,31 +770,39 @@ def test_a_root_that_cannot_be_read_is_as_if_it_were_not_there(content: Path, in
 
 
 class Fragile(InotifyFD):
-    """Fails when it is told to, with the next event."""
+    """Fails with the next event, or hears nothing any more, when it is told to."""
 
-    broken = False
+    fails = ends = False
 
     def read_events(self, **options: Any) -> Any:
         events = super().read_events(**options)
-        if self.broken:
+        if self.fails:
             raise KeyError("a mistake")
-        return events
+        return [] if self.ends else events
 
 
-def test_a_listener_that_dies_is_replaced(content: Path, inbox: Inbox) -> None:
+@pytest.mark.parametrize("how", ["fails", "ends"])
+def test_a_listener_that_dies_is_replaced(content: Path, how: str) -> None:
     opened: list[Fragile] = []
 
     def opener() -> Fragile:
         opened.append(Fragile())
         return opened[-1]
 
+    inbox = Inbox(0, 0, wait=must_be_woken)
     with watching(Targets(content), inbox, inotify=opener) as watcher:
-        opened[0].broken = True
+        setattr(opened[0], how, True)
         create(content / "x.md")
-        assert scans(inbox, watcher) == ("watcher",)
+        assert inbox.take(PATIENCE) == News()
+        opened[0].close()
+        assert after(watcher.check, inbox).scan == ("watcher",)
         create(content / "y.md")
         assert so_far(inbox, content).paths == {"y.md"}
         assert len(opened) == 2
+
+
+def must_be_woken(condition: threading.Condition, timeout: float | None) -> None:
+    assert condition.wait(timeout)
 
 
 def test_a_root_that_is_swapped_while_it_is_being_watched_is_watched_anew(content: Path, inbox: Inbox) -> None:
