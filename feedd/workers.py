@@ -15,7 +15,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import islice
 from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
@@ -103,6 +103,16 @@ def _unpacked(data: bytes) -> list[Record | Problem | None]:
     return [problems.get(place, record) for place, record in enumerate(records)]
 
 
+@contextmanager
+def _signals_as_they_are() -> Iterator[None]:
+    """After it the same signals are blocked as before: multiprocessing (Python 3.11) lets SIGINT and SIGTERM through."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 class _Worker:
     """Another process with a desk of its own; `asked` are the numbers of the chunks that it has still to answer."""
 
@@ -119,6 +129,16 @@ class _Worker:
         self._process.kill()
         self._process.join()
         self.connection.close()
+
+
+@contextmanager
+def _same_signals() -> Iterator[None]:
+    """Block the same signals afterwards: `multiprocessing` lets those that a service waits for through."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 class _Chunks(Generic[Item]):
@@ -226,7 +246,7 @@ class Workers:
             return
         # A copy of this process starts at once, but must not be made while other threads hold locks.
         method = "fork" if threading.active_count() == 1 else "spawn"
-        with suppress(OSError):  # as many as the system allows
+        with _signals_as_they_are(), suppress(OSError):  # as many as the system allows
             while len(self._workers) < self._processes:
                 self._workers.append(_Worker(method, self._desk))
 

@@ -456,6 +456,15 @@ def listen_for_signals(inbox: Inbox) -> None:
     stops, all_of_them = {signal.SIGTERM, signal.SIGINT}, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, all_of_them)
 
+    def stop_soon(*_: object) -> None:
+        """For the moment in which other processes are started and signals are not blocked (`workers.py`). It interrupts
+        the loop, and thus takes no lock: the run that is under way sees it.
+        """
+        inbox.stopping = True
+
+    for one in stops:
+        signal.signal(one, stop_soon)
+
     def wait() -> None:
         while True:
             (inbox.stop if signal.sigwait(all_of_them) in stops else inbox.reload)()
