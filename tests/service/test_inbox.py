@@ -413,12 +413,13 @@ def test_who_waits_is_woken_by_another_thread(post: Callable[[Inbox], None]) -> 
         waits.set()
         woken.append(condition.wait(timeout))
 
-    inbox = Inbox(0, 0, wait=wait)
-    with started(lambda: inbox.take(2)):
+    inbox, taken = Inbox(0, 0, wait=wait), list[News]()
+    with started(lambda: taken.append(inbox.take(2))):
         assert waits.wait(20)
         post(inbox)
 
     assert woken == [True]
+    assert len(taken) == 1
 
 
 def test_paths_of_many_threads_are_all_taken() -> None:
