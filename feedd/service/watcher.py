@@ -44,7 +44,7 @@ _WANTED = _MODIFY | _ATTRIB | _CLOSE_WRITE | _COMES | _GOES | _ONLYDIR | _DONT_F
 directory that is watched for two reasons has one watch."""
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG}
-"""Why a directory is not watched that is none any more. The folder above tells who took its place."""
+"""Errors of a directory that is none any more. What is in its place now is told by the folder above."""
 
 _REMOTE = re.compile(
     r"nfs4?|cifs|smb3|smbfs|9p|virtiofs|ceph|glusterfs|lustre|beegfs|gpfs|gfs2|ocfs2|orangefs|afs|coda|ncpfs"
@@ -133,8 +133,8 @@ def _nothing(_: str) -> bool:
 class Watcher:
     """`poll` in seconds, of `monotonic`. `skip` tells folders, by their paths, that hold no content at any depth.
 
-    `check` is to be called every other second, and soon after the inbox woke without news. The loop calls it, and all
-    else here; events are heard by a thread of its own, which only posts.
+    `check` is to be called every other second, and whenever the inbox woke without news. One thread calls all that is
+    here; events are heard by another, which only posts.
     """
 
     def __init__(
@@ -470,7 +470,7 @@ class _Configuration:
         self._known = self._seen = self._look()
 
     def heard(self, event: Event) -> None:
-        """Something happened beside it. It is not waited for if it is empty, or gone: it may be about to be written."""
+        """Something happened beside it, or to it. While it is empty or gone it may be about to be written."""
         found = self._look() if event.mask & ~_MODIFY else None
         if found and found.size and found != self._known:
             self._changed(found)
