@@ -131,16 +131,6 @@ class _Worker:
         self.connection.close()
 
 
-@contextmanager
-def _same_signals() -> Iterator[None]:
-    """Block the same signals afterwards: `multiprocessing` lets those that a service waits for through."""
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
-
-
 class _Chunks(Generic[Item]):
     """Items in pieces, which are numbered from 0. A piece is kept until its results are handed on, since who took it
     may die.
