@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -275,17 +275,18 @@ def answering(inbox: Inbox, answer: Callable[[str], Reply]) -> Iterator[None]:
 
 class Service:
     """`feedd run` in a process of its own, as a service manager starts it. `told` is what that was told: the datagrams,
-    each with its moment of the monotonic clock. Its log goes to the file `log`.
+    each with its moment of the monotonic clock. Its log goes to the file `log`. `through` is a command that executes
+    the one that is appended to it.
     """
 
-    def __init__(self, file: Path, folder: Path, **environ: str) -> None:
+    def __init__(self, file: Path, folder: Path, through: Sequence[str] = (), **environ: str) -> None:
         self.told: list[tuple[float, str]] = []
         self.log = folder / "log"
         self._manager, self._news = ServiceManager(str(folder / "notify")), threading.Condition()
         self._thread = threading.Thread(target=self._listen, name="service manager", daemon=True)
         self._thread.start()
         settings = {**os.environ, "NOTIFY_SOCKET": self._manager.address, **environ}
-        command = [sys.executable, "-m", "feedd", "run", "--config", str(file)]
+        command = [*through, sys.executable, "-m", "feedd", "run", "--config", str(file)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - this feedd
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=settings
