@@ -209,7 +209,7 @@ def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
         "next due": ["nothing" if status.due is None else _moment(status.due, now)],
         "watching": [status.watcher or "not yet"],
         "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)} [{settings.fingerprint[:12]}]"],
-        "refused": settings.last_error,
+        "refused": [line for line in settings.last_error if line not in status.reasons],
     }
 
 
@@ -244,11 +244,14 @@ def _broken(status: Status) -> Iterator[str]:
 def _last(run: LastRun | None, now: int) -> str:
     if run is None:
         return "none yet"
-    news = [f"{count} {what}" for what in ("came", "changed", "left") if (count := getattr(run, what))]
-    problems = [_many(run.problems, "problem")] if run.problems else []
-    written = f"{_many(run.written, 'document')} written, {run.unchanged} unchanged"
-    done = [f"{_many(run.read, 'file')} read", written, *news, *problems]
-    return f"{_moment(run.at, now)}, {run.seconds:.2f} s: {', '.join(done)}"
+    counts = {"came": run.came, "changed": run.changed, "left": run.left}
+    news = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    parts = [
+        f"{_many(run.read, 'file')} read, {_many(run.written, 'document')} written, {run.unchanged} unchanged",
+        f"articles: {news}" if news else "",
+        _many(run.problems, "problem") if run.problems else "",
+    ]
+    return f"{_moment(run.at, now)}, {run.seconds:.2f} s: {'; '.join(part for part in parts if part)}"
 
 
 def _many(count: int, what: str) -> str:
