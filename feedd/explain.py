@@ -7,17 +7,31 @@ nothing: files are read by the desk, the rules are those of `feeds.select`. Writ
 
 import errno
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from feedd.content.article import Article
 from feedd.content.text import key
+from feedd.cron import Cron
 from feedd.desk import Desk, Record, decode_problems
 from feedd.errors import Problem
 from feedd.feeds.formats import FORMATS
-from feedd.feeds.select import Card, Spec, admits, asked, earlier_twin, enough, enters, leaves, readable, select
+from feedd.feeds.select import (
+    Card,
+    Edition,
+    Spec,
+    admits,
+    asked,
+    earlier_twin,
+    enough,
+    enters,
+    held,
+    leaves,
+    readable,
+    select,
+)
 from feedd.pipeline import Pipeline
 from feedd.state.index import Row
 
@@ -141,25 +155,56 @@ def _decided(article: Article, now: int) -> Iterator[Verdict]:
 
 
 def _membership(pipeline: Pipeline, name: str, card: Card, now: int) -> tuple[Verdict, ...]:
-    """The verdicts of a feed's rules; of its limit only for an article that passes all others."""
-    plan = pipeline.desk.plan
+    """The verdicts of a feed's rules: of what it takes, then of what is chosen of that."""
+    plan, edition = pipeline.desk.plan, pipeline.ledger.edition(name)
     spec = plan.spec(name)
-    marked = pipeline.ledger.marks(name) if spec.sticky else set()
     verdicts = [Verdict(rule.name, rule.passes(card, spec), rule.says(card, spec)) for rule in asked(spec)]
     if admits(spec, card) and name not in plan.route(card):
         verdicts.append(Verdict("feed", False, "the configuration has no such feed any more"))
-    if spec.sticky:
-        verdicts.append(_minimum(spec, card, marked))
+    if edition is None or spec.schedule is None or not edition.holds(spec, now):
+        return (*verdicts, *_choice(pipeline, spec, card, now, _all_pass(verdicts)))
+    if card.id in edition.ids:
+        return (*verdicts, *_stay(pipeline, spec, card, now, edition))
+    verdicts += _choice(pipeline, spec, card, now, _all_pass(verdicts))
+    return (*verdicts, _entry(spec.schedule, card, now, _all_pass(verdicts)))
+
+
+def _all_pass(verdicts: Iterable[Verdict]) -> bool:
+    return all(verdict.passes for verdict in verdicts)
+
+
+def _choice(pipeline: Pipeline, spec: Spec, card: Card, now: int, admitted: bool) -> list[Verdict]:
+    """Whether an article is chosen, or would be now; by the limit only one that passes all else."""
+    marked = pipeline.ledger.marks(spec.name) if spec.sticky else set()
+    verdicts = [_minimum(spec, card, marked)] if spec.sticky else []
     until = leaves(card, spec)
     if until is not None:
         says = f"{'in the window until' if now < until else 'too old since'} {readable(until)}"
         verdicts.append(Verdict("age", now < until, says))
-    twin = earlier_twin(card, spec, now, marked, pipeline.catalogue.twins)
-    says = f"{twin.id} tells the same story and came first" if twin else "told once"
-    verdicts.append(Verdict("same-story", twin is None, says))
-    if card.shown(now) and all(verdict.passes for verdict in verdicts):
+    verdicts.append(_told_once(earlier_twin(card, spec, now, marked, pipeline.catalogue.twins)))
+    if card.shown(now) and admitted and _all_pass(verdicts):
         verdicts.append(_limit(pipeline, spec, card, now, marked))
-    return tuple(verdicts)
+    return verdicts
+
+
+def _stay(pipeline: Pipeline, spec: Spec, card: Card, now: int, edition: Edition) -> tuple[Verdict, ...]:
+    """Whether an article that was chosen is still in the feed."""
+    members = held(spec, edition, now, set(), pipeline.catalogue.get).cards
+    twin = next((other for other in members if other.story == card.story and other is not card), None)
+    says = "is in the feed at least until " + (readable(edition.due) if edition.due else "it is withdrawn")
+    return _told_once(twin), Verdict("schedule", True, says)
+
+
+def _entry(schedule: Cron, card: Card, now: int, fits: bool) -> Verdict:
+    """When an article that fits can come in, or the feed is chosen anew."""
+    moment = schedule.next(max(now, card.since - 1))
+    says = "enters" if fits else "the feed is chosen anew"
+    return Verdict("schedule", False, f"{says} at {readable(moment)}" if moment else "nothing enters any more")
+
+
+def _told_once(twin: Card | None) -> Verdict:
+    says = f"{twin.id} tells the same story and came first" if twin else "told once"
+    return Verdict("same-story", twin is None, says)
 
 
 def _minimum(spec: Spec, card: Card, marked: Container[str]) -> Verdict:

@@ -10,6 +10,7 @@ only after the documents are in their places.
 
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
@@ -29,13 +30,13 @@ from feedd.feeds.entry import Document, Feed
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.plan import FOLDERS
 from feedd.feeds.project import MAX_RELATED
-from feedd.feeds.select import Card, Selection, place, select
+from feedd.feeds.select import Card, Selection, choose, place
 from feedd.publish.directory import Directory, Placed
-from feedd.rendered import Columns, Rendered
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
 from feedd.state.intake import Edits, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
+from feedd.state.rendered import Columns, Rendered
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -147,10 +148,9 @@ class Pipeline:
         self.config = config
         self._database, self._directory, self._progress, self._processes = database, directory, progress, processes
         self._tree = tree_of(config)
-        self.index, self.ledger = Index(database), Ledger(database)
+        self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
-        self._rendered = Rendered()
         # Those of all articles, and what is told of all entries, while everything is looked at.
         self._stories: set[int] | None = None
         self._told_now: dict[str, Told] = {}
@@ -210,7 +210,7 @@ class Pipeline:
 
     def _work_on(self, database: Database) -> None:
         self._database, self._catalogue, self._unused, self._complete = database, None, None, False
-        self.index, self.ledger = Index(database), Ledger(database)
+        self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
 
     def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
         if hints is not None or not self._renew():
@@ -273,8 +273,9 @@ class Pipeline:
         return edits, len(touched)
 
     def rest(self) -> None:
-        """Take less memory, until the next run."""
-        self._rendered.rest()
+        """Take less memory, until the next run. Never raises."""
+        with suppress(StateError):  # then entries are written again, and the next run says what is wrong
+            self._rendered.rest()
         self._database.rest()
 
     def close(self) -> None:
@@ -380,10 +381,10 @@ class Pipeline:
         return edits
 
     def _stale(self, hints: Iterable[str] | None, now: int) -> set[str]:
-        """The feeds that age changes or that could not be written; in a scan also those that somebody tampered with."""
+        """The feeds that time changes or that could not be written; in a scan also those that were tampered with."""
         stale = set(self.ledger.stale_feeds(now))
         if now < self._number("now", now):
-            stale |= {name for name, spec in self.desk.plan.configured.items() if spec.max_age}
+            stale |= {name for name, spec in self.desk.plan.configured.items() if spec.max_age or spec.schedule}
         if hints is None:
             lies, written = self._directory.lies, dict(self.ledger.all_written())
             stale |= {one.feed for path, one in written.items() if not lies(path, one.size, one.mtime)}
@@ -555,13 +556,15 @@ class Pipeline:
 
     def _select(self, name: str, now: int) -> Selection | None:
         """The members of a feed; None for one that has none, never had any, and need not be there."""
-        spec, shelf = self.desk.plan.spec(name), self.catalogue.shelf(name)
+        spec, catalogue, last = self.desk.plan.spec(name), self.catalogue, self.ledger.edition(name)
         marked = self.ledger.marks(name) if spec.sticky else set()
-        selection = select(spec, shelf, now, marked, self.catalogue.twins)
+        selection = choose(spec, catalogue.shelf(name), now, marked, catalogue.twins, last, catalogue.get)
         if not selection.cards and name not in self.desk.plan.standing() and not self.ledger.feed(name):
             return None
         if spec.sticky:
             self.ledger.mark(name, selection.marks)
+        if selection.edition != last:
+            self.ledger.keep_edition(name, selection.edition)
         return selection
 
     def _render(
@@ -572,9 +575,7 @@ class Pipeline:
         """
         cards = {card.id: card for selection in chosen for card in selection.cards}
         told = {id: self._told(id) for id in cards}
-        todo = [id for id in cards if not self._rendered.holds(id, told[id])]
-        for id in todo:
-            self._rendered.drop(id)
+        todo = [id for id in cards if not self._rendered.recall(id, told[id])]
         written = zip(todo, workers.write(self._jobs([cards[id] for id in todo], told, now), len(todo)), strict=True)
         return ((id, told[id], columns) for id, columns in written)
 

@@ -94,6 +94,10 @@ class Tree:
             and "/." not in path
         )
 
+    def skips(self, folder: str) -> bool:
+        """Whether all that is below a folder is left out by its place."""
+        return bool(self._pruned.match(folder))
+
     def scan(self, known: Mapping[str, bytes]) -> Changes:
         """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed."""
         added, changed, problems, same = list[str](), list[str](), list[Problem](), 0
@@ -121,7 +125,7 @@ class Tree:
         """Whatever has the name of a content file below a folder, whose path ends in a slash; nothing if it is gone."""
         parts = folder.split("/")[:-1]
         places = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
-        if not any(place.rpartition("/")[2].startswith(".") or self._pruned.match(place) for place in places):
+        if not any(place.rpartition("/")[2].startswith(".") or self.skips(place) for place in places):
             yield from (path for path, _ in self._items([], folder))
 
     def look(self, paths: Iterable[str], known: Callable[[str], bytes | None]) -> Changes:

@@ -13,6 +13,7 @@ from feedd.content.links import domain
 from feedd.content.slugs import domain_slug, slug
 from feedd.content.taxonomy import Taxonomy
 from feedd.content.text import key
+from feedd.cron import Cron
 from feedd.feeds.select import Card, Spec, Traits, admits
 
 ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
@@ -161,6 +162,7 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
         feed.max_age or None,
         feed.limit or config.output.limit,
         feed.order,
+        Cron(feed.schedule, config.schedule.timezone) if feed.schedule else None,
     )
 
 

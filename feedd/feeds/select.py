@@ -6,15 +6,17 @@ same rules. Does not know titles' markup, files, or formats. Times are whole sec
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from feedd.content.text import key
+from feedd.cron import Cron
 
 
 def seen(since: int, until: int | None, now: int) -> bool:
@@ -62,7 +64,9 @@ place: Callable[[Card], tuple[int, str]] = attrgetter("since", "id")
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What one feed wants. An empty set wants anything; `max_age` is in seconds; times and topics as in `Card`."""
+    """What one feed wants. An empty set wants anything; `max_age` is in seconds; times and topics as in `Card`. With a
+    `schedule` articles enter at its moments only.
+    """
 
     name: str
     kind: str
@@ -82,11 +86,23 @@ class Spec:
     max_age: int | None = None
     limit: int = 50
     order: str = "newest"
+    schedule: Cron | None = None
+
+    @property
+    def wish(self) -> bytes:
+        """A digest of all that decides on the members."""
+        values = [(item.name, getattr(self, item.name)) for item in fields(self) if item.name not in _WORDS]
+        plain = [(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in values]
+        return blake2b(repr(plain).encode(), digest_size=16).digest()
 
     @property
     def sticky(self) -> bool:
         """Whether an article stays once it was in, although its quality or heat falls again."""
         return self.min_quality is not None or self.min_heat is not None
+
+
+_WORDS = {"title", "description"}
+"""What a spec says of a feed without deciding on anything."""
 
 
 class Rule(NamedTuple):
@@ -197,18 +213,36 @@ def leaves(card: Card, spec: Spec) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """What was chosen for a feed with a schedule, in its order, at its last moment. It is all that may be in the feed
+    until it is `due` to be chosen anew. `wish` is that of the spec for which it was chosen.
+    """
+
+    ids: tuple[str, ...]
+    due: int | None
+    wish: bytes
+
+    def holds(self, spec: Spec, now: int) -> bool:
+        """Whether it is still what a feed shows."""
+        return self.wish == spec.wish and (self.due is None or now < self.due)
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """The members of a feed in its order. `due` is when age alone may change them, `marks` are the ids that stay in a
-    sticky feed.
+    """The members of a feed in its order. `due` is when time alone may change them, `marks` are the ids that stay in a
+    sticky feed, `edition` is what a feed with a schedule goes by from now on.
     """
 
     cards: tuple[Card, ...] = ()
     due: int | None = None
     marks: frozenset[str] = frozenset()
+    edition: Edition | None = None
 
 
 Twins = Callable[[Card], Iterable[Card]]
 """The other cards that lead to the same story."""
+Find = Callable[[str], Card | None]
+"""The card of an article, by its id."""
 
 
 def enters(card: Card, spec: Spec, marked: Container[str]) -> bool:
@@ -225,6 +259,35 @@ def earlier_twin(card: Card, spec: Spec, now: int, marked: Container[str], twins
         if place(other) < place(card) and other.shown(now) and admits(spec, other) and enters(other, spec, marked):
             return other
     return None
+
+
+def choose(
+    spec: Spec, shelf: Sequence[Card], now: int, marked: Set[str], twins: Twins, last: Edition | None, find: Find
+) -> Selection:
+    """The members of a feed at a moment: as `select` gives them. With a schedule, this is done at its moments only, and
+    where the feed wants something else than before; in between nothing enters, and what is not to be seen leaves.
+    """
+    if spec.schedule is None:
+        return select(spec, shelf, now, marked, twins)
+    due = spec.schedule.next(now)  # asked again, since the clock may have been set back
+    if last and last.holds(spec, now):
+        return held(spec, replace(last, due=due), now, marked, find)
+    chosen = select(spec, shelf, now, marked, twins)
+    return replace(chosen, due=due, edition=Edition(tuple(card.id for card in chosen.cards), due, spec.wish))
+
+
+def held(spec: Spec, edition: Edition, now: int, marked: Set[str], find: Find) -> Selection:
+    """Those members of an edition that are still to be seen, in its order; of two that tell one story by now, the
+    earlier. Those of `marked` that are not to be seen have to earn their place again.
+    """
+
+    def remaining(ids: Iterable[str]) -> Iterator[Card]:
+        return (card for id in ids if (card := find(id)) and card.shown(now) and admits(spec, card))
+
+    cards = list(remaining(edition.ids))
+    firsts = {card.story: card for card in sorted(cards, key=place, reverse=True)}
+    members = tuple(card for card in cards if firsts[card.story] is card)
+    return Selection(members, edition.due, frozenset(card.id for card in remaining(marked)), edition)
 
 
 def select(spec: Spec, shelf: Sequence[Card], now: int, marked: Container[str], twins: Twins) -> Selection:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from feedd import __version__
 from feedd.config import Config, Log, load
+from feedd.desk import tree_of
 from feedd.errors import ConfigError, FeeddError, Problem
 from feedd.pipeline import Pipeline, Progress, Report
 from feedd.publish.directory import Directory
@@ -183,10 +184,7 @@ class Daemon:
 
     def _patience(self) -> float:
         """Seconds that the loop may wait for news."""
-        moments = [self._edges.tick, *([self._edges.watchdog] if self._edges.watchdog else [])]
-        if self._again is not None:
-            moments.append(max(0.0, self._again - self._edges.monotonic()))
-        return min(moments)
+        return min(self._edges.tick, self._edges.watchdog or self._edges.tick)
 
     def _turn(self, news: News) -> None:
         """One turn of the loop: see that all who wake it are well, do what there is to do, answer who asks."""
@@ -256,6 +254,7 @@ class Daemon:
         patience = self._health.patience
         self._again = None if patience is None else self._worked + patience
         self._post.schedule.due(self._due)
+        self._post.schedule.retry(None if patience is None else self._edges.clock() + patience)
         self._last = LastRun(
             report.now, seconds, report.read, len(report.written), report.unchanged, len(report.came),
             len(report.changed), len(report.left), len(report.problems),
@@ -370,8 +369,12 @@ class Daemon:
                 failing.callback(control.close)
             failing.pop_all()
         pipeline = self._edges.open(config, self._signs)
-        watcher = Watcher(self._targets(config), self._inbox, mode=config.watch.mode, poll=config.watch.poll)
-        schedule = Schedule(self._inbox, config.schedule.rescan, config.schedule.timezone)
+        watch, skip = config.watch, tree_of(config).skips
+        watcher = Watcher(self._targets(config), self._inbox, mode=watch.mode, poll=watch.poll, skip=skip)
+        edges, times = self._edges, config.schedule
+        schedule = Schedule(
+            self._inbox, times.rescan, times.timezone, time=edges.clock, monotonic=edges.monotonic
+        )  # fmt: skip
         return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, control)
 
     def _targets(self, config: Config) -> Targets:

@@ -28,7 +28,7 @@ def is_good(problems: Iterable[Problem]) -> bool:
 
 @dataclass(slots=True)
 class Health:
-    """`problems` are in force since the run that first reported them, until one would have told of them and does not."""
+    """`problems` are in force since the run that first reported them, until one that should tell of them does not."""
 
     problems: tuple[Problem, ...] = ()
     _tries: int = field(default=0)

@@ -78,30 +78,35 @@ class Inbox:
         self._paths: set[str] = set()
         self._first = self._last = 0.0
         self._scan: dict[str, None] = {}
+        self._settling: dict[str, None] = {}
         self._questions: list[Question] = []
         self._reload = self._awake = False
         self.stopping = False
 
     def hint(self, paths: Iterable[str]) -> None:
-        """Files or folders may have changed; none are no reason to wait."""
+        """Files or folders may have changed."""
         paths = set(paths)
-        if not paths:
-            return
+        if paths:
+            with self._posted:
+                self._note()
+                self._paths |= paths
+                if len(self._paths) > MOST_PATHS:
+                    self._paths = {"/"}  # the folder of all
+                self._posted.notify()
+
+    def scan(self, reason: str, settled: bool = False) -> None:
+        """Everything is to be looked at: now, or `settled`, when it has been left alone as paths have to be."""
         with self._posted:
-            now = self._monotonic()
-            if not self._paths:
-                self._first = now
-            self._paths.update(paths)
-            self._last = now
-            if len(self._paths) > MOST_PATHS:
-                self._paths = {"/"}  # the folder of all
+            if settled:
+                self._note()
+            (self._settling if settled else self._scan)[reason] = None
             self._posted.notify()
 
-    def scan(self, reason: str) -> None:
-        """Everything is to be looked at."""
-        with self._posted:
-            self._scan[reason] = None
-            self._posted.notify()
+    def _note(self) -> None:
+        """Something has changed that is not to be looked at before it was left alone."""
+        self._last = self._monotonic()
+        if not (self._paths or self._settling):
+            self._first = self._last
 
     def reload(self) -> None:
         """The configuration may have changed."""
@@ -146,7 +151,7 @@ class Inbox:
             return self._taken()
 
     def _ripens(self) -> float | None:
-        return ripe(self._first, self._last, self.quiet, self.limit) if self._paths else None
+        return ripe(self._first, self._last, self.quiet, self.limit) if self._paths or self._settling else None
 
     def _is_ripe(self) -> bool:
         moment = self._ripens()
@@ -159,6 +164,7 @@ class Inbox:
         paths: frozenset[str] = frozenset()
         if self._is_ripe():
             paths, self._paths = frozenset(self._paths), set()
+            self._scan, self._settling = {**self._settling, **self._scan}, {}
         news = News(paths, tuple(self._scan), self._reload, tuple(self._questions), self.stopping)
         self._scan, self._questions, self._reload, self._awake = {}, [], False, False
         return news

@@ -342,7 +342,7 @@ class _Ear(threading.Thread):
             self.inbox.hint(self.hints)
             self.hints = set()
         while self.scans:
-            self.inbox.scan(self.scans.pop())
+            self.inbox.scan(self.scans.pop(), settled=True)
 
     def close(self) -> None:
         """Hear no more, and end the thread."""

@@ -16,7 +16,7 @@ import msgspec
 from feedd.errors import Problem, StateError
 
 FILE = "feedd.sqlite3"
-VERSION = 2
+VERSION = 3
 """Of the tables below. Files with another version are put aside like corrupt ones."""
 
 _TABLES = """
@@ -39,6 +39,8 @@ CREATE TABLE IF NOT EXISTS address (story INTEGER, key INTEGER, PRIMARY KEY (sto
 CREATE INDEX IF NOT EXISTS address_key ON address (key);
 CREATE TABLE IF NOT EXISTS related (story INTEGER, key INTEGER, PRIMARY KEY (story, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS problem (key INTEGER PRIMARY KEY, data BLOB NOT NULL);
+-- Entries as they were last written, a cache as well; the greatest keys are the latest.
+CREATE TABLE IF NOT EXISTS rendered (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, data BLOB NOT NULL);
 
 -- The ledger: what was told to the world and when. Not a cache.
 CREATE TABLE IF NOT EXISTS entry (
@@ -50,6 +52,9 @@ CREATE TABLE IF NOT EXISTS feed (
     name TEXT PRIMARY KEY, label TEXT NOT NULL, updated INTEGER NOT NULL, due INTEGER, stale INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mark (feed TEXT, id TEXT, PRIMARY KEY (feed, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS edition (
+    feed TEXT PRIMARY KEY, ids BLOB NOT NULL, due INTEGER, wish BLOB NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS document (
     path TEXT PRIMARY KEY, feed TEXT NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL
 ) WITHOUT ROWID;

@@ -8,8 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from msgspec import Struct
+from msgspec.msgpack import Decoder, Encoder
 
+from feedd.feeds.select import Edition
 from feedd.state.database import Database
+
+_encode_ids = Encoder().encode
+_decode_ids = Decoder(tuple[str, ...]).decode
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -26,7 +31,7 @@ class Told(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class KnownFeed:
-    """A feed that was public once: what it is called, its last `updated`, when age changes it, whether it must be
+    """A feed that was public once: what it is called, its last `updated`, when time changes it, whether it must be
     written again because that failed.
     """
 
@@ -119,12 +124,12 @@ class Ledger:
         return [name for (name,) in self._execute("SELECT name FROM feed ORDER BY name")]
 
     def stale_feeds(self, now: int) -> list[str]:
-        """The feeds that must be looked at again: writing them failed, or age changes them."""
+        """The feeds that must be looked at again: writing them failed, or time changes them."""
         rows = self._execute("SELECT name FROM feed WHERE stale OR due <= ? ORDER BY name", (now,))
         return [name for (name,) in rows]
 
     def next_due(self) -> int | None:
-        """The first moment at which age changes a feed."""
+        """The first moment at which time changes the members of a feed."""
         found: int | None = self._execute("SELECT min(due) FROM feed").fetchone()[0]
         return found
 
@@ -136,6 +141,18 @@ class Ledger:
         """Keep exactly these ids as those that stay in a sticky feed."""
         self._execute("DELETE FROM mark WHERE feed = ?", (feed,))
         self._executemany("INSERT INTO mark VALUES (?, ?)", ((feed, id) for id in ids))
+
+    def edition(self, feed: str) -> Edition | None:
+        """What a feed with a schedule goes by."""
+        row = self._execute("SELECT ids, due, wish FROM edition WHERE feed = ?", (feed,)).fetchone()
+        return Edition(_decode_ids(row[0]), row[1], row[2]) if row else None
+
+    def keep_edition(self, feed: str, edition: Edition | None) -> None:
+        """Let a feed go by this from now on; None for one that has no schedule."""
+        self._execute("DELETE FROM edition WHERE feed = ?", (feed,))
+        if edition:
+            ids = _encode_ids(edition.ids)
+            self._execute("INSERT INTO edition VALUES (?, ?, ?, ?)", (feed, ids, edition.due, edition.wish))
 
     def written(self, path: str) -> Written | None:
         """A document as it was last written."""

@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedd.cron import Cron
 from feedd.feeds.select import (
     FILTERS,
     ORDERS,
     Card,
+    Edition,
     Selection,
     Spec,
     Traits,
     Twins,
     admits,
     asked,
+    choose,
     earlier_twin,
     enough,
     leaves,
@@ -296,6 +299,85 @@ def test_flapping_around_the_minimum_changes_the_feed_once() -> None:
         marks = now.marks
         seen.append(bool(now.cards))
     assert seen == [False, True, True, True, True, True, True]
+
+
+# With a schedule
+
+DAILY = replace(ANY, schedule=Cron("0 0 * * *", "UTC"))
+DAY = 86400
+
+
+def edition(spec: Spec, *ids: str, due: int | None = DAY) -> Edition:
+    return Edition(ids, due, spec.wish)
+
+
+def chosen(
+    spec: Spec, *cards: Card, now: int = NOW, last: Edition | None = None, marked: Iterable[str] = ()
+) -> Selection:
+    """What `choose` gives when these are all the cards that there are."""
+    shelf = sorted((one for one in cards if admits(spec, one)), key=place)
+    return choose(spec, shelf, now, set(marked), twins_in(cards), last, {one.id: one for one in cards}.get)
+
+
+def test_without_a_schedule_the_last_edition_is_forgotten() -> None:
+    cards = [card("a", 1), card("b", 2)]
+    assert chosen(ANY, *cards, last=edition(ANY, "a")) == selection(ANY, *cards)
+    assert selection(ANY, *cards).edition is None
+
+
+def test_a_feed_with_a_schedule_is_first_chosen_as_any_other() -> None:
+    cards = [card("a", 1), card("b", 2)]
+    found = chosen(DAILY, *cards)
+    assert found.cards == selection(ANY, *cards).cards
+    assert (found.due, found.edition) == (DAY, edition(DAILY, "b", "a"))
+
+
+@pytest.mark.parametrize(("now", "expected"), [(DAY - 1, ["a"]), (DAY, ["b", "a"]), (5 * DAY, ["b", "a"])])
+def test_it_is_chosen_anew_when_its_moment_has_come(now: int, expected: list[str]) -> None:
+    found = chosen(DAILY, card("a", 1), card("b", 2), now=now, last=edition(DAILY, "a"))
+    assert [one.id for one in found.cards] == expected
+    assert found.due == (now // DAY + 1) * DAY
+
+
+def test_in_between_it_keeps_its_order_and_forgets_nobody() -> None:
+    cards = [card("a", 1), card("b", 2, until=NOW), card("c", 3)]
+    last = edition(DAILY, "a", "gone", "b", "c")
+    found = chosen(DAILY, *cards, last=last)
+    assert [one.id for one in found.cards] == ["a", "c"]
+    assert found.edition == last
+
+
+def test_in_between_neither_age_nor_limit_nor_minimum_removes() -> None:
+    spec = replace(DAILY, max_age=1, limit=1, min_heat=5)
+    cards = [card("a", 1), card("b", 2)]
+    found = chosen(spec, *cards, last=edition(spec, "a", "b"), marked={"b", "gone"})
+    assert found == Selection(tuple(cards), DAY, frozenset({"b"}), edition(spec, "a", "b"))
+
+
+def test_a_clock_that_was_set_back_makes_the_next_moment_earlier() -> None:
+    found = chosen(DAILY, card("a"), card("b"), last=edition(DAILY, "a", due=9 * DAY))
+    assert found == Selection((card("a"),), DAY, frozenset(), edition(DAILY, "a"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(DAILY, topics=frozenset({"ai"})),
+        replace(DAILY, order="oldest"),
+        replace(DAILY, limit=9),
+        replace(DAILY, schedule=Cron("0 0 * * *", "Asia/Tokyo")),
+    ],
+    ids=["topics", "order", "limit", "zone"],
+)
+def test_it_is_chosen_anew_for_another_wish(other: Spec) -> None:
+    found = chosen(other, card("a"), card("b"), last=edition(DAILY, "a"))
+    assert {one.id for one in found.cards} == {"a", "b"}
+
+
+def test_a_wish_is_the_same_in_any_order_and_under_any_title() -> None:
+    letters = [frozenset("abcdefgh"), frozenset("hgfedcba")]
+    assert len({replace(DAILY, topics=names).wish for names in letters}) == 1
+    assert replace(DAILY, title="T", description="D").wish == DAILY.wish
 
 
 # Filters

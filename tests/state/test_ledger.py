@@ -5,6 +5,7 @@ from contextlib import closing
 
 import pytest
 
+from feedd.feeds.select import Edition
 from feedd.state.database import open_database
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 
@@ -76,6 +77,19 @@ def test_marks_are_exactly_the_last_ones_of_a_feed(ledger: Ledger) -> None:
     ledger.mark("best", ["d"])
 
     assert (ledger.marks("hot"), ledger.marks("best"), ledger.marks("other")) == ({"b", "c"}, {"d"}, set())
+
+
+def test_a_feed_goes_by_its_last_edition(ledger: Ledger) -> None:
+    ledger.keep_edition("digest", Edition(("b", "a"), 9, b"wish"))
+    ledger.keep_edition("weekly", Edition((), None, b"other"))
+
+    assert ledger.edition("digest") == Edition(("b", "a"), 9, b"wish")
+    assert ledger.edition("weekly") == Edition((), None, b"other")
+    ledger.keep_edition("digest", Edition(("c",), 12, b"wish"))
+    ledger.keep_edition("weekly", None)
+    ledger.keep_edition("never there", None)
+    assert ledger.edition("digest") == Edition(("c",), 12, b"wish")
+    assert ledger.edition("weekly") is None
 
 
 def test_documents_are_remembered(ledger: Ledger) -> None:
