@@ -10,6 +10,7 @@ from typing import Any
 import feedparser
 import pytest
 
+from feedd.pipeline import Report
 from feedd.testing import NOON, Site
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -940,3 +941,102 @@ def test_desk_and_names_of_feeds_are_there_without_a_run(site: Site) -> None:
     assert pipeline.feed_names() == ["all"]
     assert pipeline.problems() == []
     pipeline.close()
+
+
+# Folders as hints
+
+
+def after_hints(site: Site, change: Callable[[], object], *hints: str) -> Report:
+    """A run that is told of some hints after a change; everything was looked at before."""
+    site.settle()
+    pipeline = site.pipeline()
+    pipeline.run(site.now)
+    change()
+    report = pipeline.run(site.now, hints=hints)
+    pipeline.close()
+    return report
+
+
+@pytest.fixture
+def archive(site: Site) -> Path:
+    """A folder with twelve more articles."""
+    for number in range(12):
+        site.story(f"archive/{number}.md", f"Old {number}", webUrl=f"https://source.example/old/{number}")
+    return site.content / "archive"
+
+
+def test_a_folder_that_came_is_looked_at_whole(site: Site, archive: Path, tmp_path: Path) -> None:
+    archive.rename(tmp_path / "away")
+    report = after_hints(site, lambda: (tmp_path / "away").rename(archive), "archive/")
+
+    assert (report.read, len(report.came)) == (12, 12)
+
+
+def test_a_folder_that_was_renamed_keeps_its_articles(site: Site, archive: Path) -> None:
+    before = site.build() and site.documents()
+    report = after_hints(site, lambda: archive.rename(site.content / "attic"), "archive/", "attic/")
+
+    assert (report.read, report.left, report.written) == (12, (), ())
+    assert site.documents() == before
+
+
+def test_articles_of_a_folder_that_is_gone_leave(site: Site, archive: Path, tmp_path: Path) -> None:
+    site.configure("[guard]\ncount = 100\n")
+    report = after_hints(site, lambda: archive.rename(tmp_path / "away"), "archive/")
+
+    assert len(report.left) == 12
+    assert not [title for title in site.titles() if title.startswith("Old")]
+
+
+def test_a_folder_beside_one_that_is_hinted_is_left_alone(site: Site, archive: Path) -> None:
+    site.story("archive-2/a.md", "Other", webUrl="https://source.example/other")
+
+    def change() -> None:
+        for path in (archive / "3.md", site.content / "archive-2" / "a.md"):
+            path.write_text(path.read_text("utf-8").replace("title: ", "title: New "), "utf-8")
+
+    report = after_hints(site, change, "archive/")
+
+    assert (report.read, len(report.changed)) == (1, 1)
+
+
+def test_hidden_folders_and_those_that_are_left_out_hold_nothing(site: Site) -> None:
+    def change() -> None:
+        for folder in (".git", "node_modules", "a/.hidden", "a/node_modules/b"):
+            site.story(f"{folder}/secret.md", "Secret", webUrl="https://source.example/secret")
+
+    report = after_hints(site, change, ".git/", "node_modules/", "a/.hidden/", "a/node_modules/b/", "no/such/")
+
+    assert (report.read, report.problems) == (0, ())
+
+
+def test_the_folder_of_all_is_looked_at_as_in_a_scan(site: Site, archive: Path) -> None:
+    def change() -> None:
+        (archive / "3.md").unlink()
+        site.story("new.md", "New", webUrl="https://source.example/new")
+
+    report = after_hints(site, change, "/", "new.md")
+
+    assert (len(report.came), len(report.left)) == (1, 1)
+
+
+def test_a_report_says_what_is_wrong_with_the_files_that_were_read(site: Site) -> None:
+    site.write("broken.md", "---\ntitle: [\n---\n")
+    broken = site.build()
+    site.settle()
+    site.build()
+    again = site.build()
+
+    assert [problem.file for problem in broken.noticed] == ["broken.md"]
+    assert list(again.noticed) == []
+
+
+def test_a_run_after_a_rest_gives_what_it_would_have_given(site: Site) -> None:
+    pipeline = site.pipeline()
+    pipeline.run(site.now)
+    pipeline.rest()
+    site.story("new.md", "New", webUrl="https://source.example/new")
+    pipeline.run(site.now, hints=["new.md"])
+    pipeline.close()
+
+    assert set(site.titles()) == {"New", "One", "Two", "Three"}
