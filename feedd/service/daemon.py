@@ -148,6 +148,7 @@ class Daemon:
         self._again: float | None = None  # when to try again, by the monotonic clock
         self._worked: float | None = None  # when there was work last; None once memory was given back
         self._known: Status | None = None
+        self._parting: list[Control] = []  # those of former configurations, where some may wait for an answer
 
     # From the start to the end
 
@@ -178,7 +179,8 @@ class Daemon:
         self._state = "stopping"
         self._edges.notifier.stopping()
         self._post.leave()
-        self._post.control.close()
+        for control in (*self._parting, self._post.control):
+            control.close()
         self._post.lock.close()
         log.info("stop", seconds=round(self._edges.monotonic() - self._since))
 
@@ -188,6 +190,7 @@ class Daemon:
 
     def _turn(self, news: News) -> None:
         """One turn of the loop: see that all who wake it are well, do what there is to do, answer who asks."""
+        parting, self._parting = self._parting, []
         self._edges.notifier.watchdog()
         before = self._post.watcher.problems
         self._post.watcher.check()
@@ -199,6 +202,8 @@ class Daemon:
             self._look_where_needed(news, asked["approve"])
         for question in asked["status"]:
             question.answer(told(StatusReply(True, self._status())))
+        for control in parting:
+            control.close()
 
     # Looking
 
@@ -333,7 +338,7 @@ class Daemon:
         pipeline = self._post.pipeline
         self._published = self._counted()
         broken = [problem for problem in pipeline.problems() if problem.severity == "error" and problem.file]
-        first = tuple(Broken(one.file, one.line, one.what) for one in broken[:MOST_BROKEN])
+        first = tuple(map(_broken, broken[:MOST_BROKEN]))
         self._known = replace(
             self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken)
         )
@@ -357,43 +362,48 @@ class Daemon:
         """Everything that a configuration needs, all of it or a FeeddError. What the former one has goes on in use, if
         it is the same.
         """
+        assert config.control.socket is not None  # noqa: S101 - filled in by `config`
         with ExitStack() as failing:
-            lock = former.lock if former and former.config.output.path == config.output.path else ExitStack()
-            if not former or lock is not former.lock:
+            if former and former.config.output.path == config.output.path:
+                lock = former.lock
+            else:
+                lock = failing.enter_context(ExitStack())
                 lock.enter_context(sole_writer(config.output.path))
-                failing.callback(lock.close)
-            control = former.control if former and former.config.control == config.control else None
-            if control is None:
-                assert config.control.socket is not None  # noqa: S101 - filled in by `config`
+            pipeline = self._edges.open(config, self._signs)
+            failing.callback(pipeline.close)
+            if former and former.config.control == config.control:
+                control = former.control
+            else:
                 control = Control(config.control.socket, self._inbox, self._busy)
-                failing.callback(control.close)
             failing.pop_all()
-        pipeline = self._edges.open(config, self._signs)
-        watch, skip = config.watch, tree_of(config).skips
-        watcher = Watcher(self._targets(config), self._inbox, mode=watch.mode, poll=watch.poll, skip=skip)
-        edges, times = self._edges, config.schedule
-        schedule = Schedule(
-            self._inbox, times.rescan, times.timezone, time=edges.clock, monotonic=edges.monotonic
+        return _Post(
+            config, int(self._edges.clock()), pipeline, self._watcher(config), self._schedule(config), lock, control
         )  # fmt: skip
-        return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, control)
 
-    def _targets(self, config: Config) -> Targets:
+    def _watcher(self, config: Config) -> Watcher:
         taxonomy = (*config.taxonomy.topics, *config.taxonomy.providers)
-        return Targets(config.content.path, self._file if config.watch.configuration else None, taxonomy)
+        targets = Targets(config.content.path, self._file if config.watch.configuration else None, taxonomy)
+        watch, skip = config.watch, tree_of(config).skips
+        return Watcher(targets, self._inbox, mode=watch.mode, poll=watch.poll, skip=skip)
+
+    def _schedule(self, config: Config) -> Schedule:
+        times, edges = config.schedule, self._edges
+        return Schedule(self._inbox, times.rescan, times.timezone, time=edges.clock, monotonic=edges.monotonic)
 
     def _reload(self, asked: Sequence[Question]) -> bool:
         """Load the configuration anew and look at everything by it; False if it is refused, and nothing has changed."""
-        state, self._state = self._state, "reloading" if self._state == "ready" else self._state
-        if self._state == "reloading":
+        former, state = self._post, self._state
+        if state == "ready":
+            self._state = "reloading"
             self._edges.notifier.reloading(time.monotonic_ns() // 1000)
-        try:
-            reply = self._loaded()
-        finally:
-            self._state = "ready" if self._state == "reloading" else self._state
-            if state == "ready":
-                self._edges.notifier.ready(self._line())
+        reply = self._loaded()
+        if state == "ready":
+            self._state = "ready"
+            self._edges.notifier.ready(self._line())
         for question in asked:
             question.answer(told(reply))
+        if former.control is not self._post.control:
+            self._parting.append(former.control)
         return not reply.refused
 
     def _loaded(self) -> ReloadReply:
@@ -414,8 +424,6 @@ class Daemon:
         """Let what belongs to another configuration do the work from now on."""
         former, self._post = self._post, post
         former.leave()
-        if former.control is not post.control:
-            former.control.close()
         if former.lock is not post.lock:
             former.lock.close()
         self._inbox.quiet, self._inbox.limit = post.config.watch.quiet, post.config.watch.limit
@@ -441,6 +449,10 @@ class Daemon:
             gc.collect()
             gc.freeze()
             _trim()
+
+
+def _broken(problem: Problem) -> Broken:
+    return Broken(problem.file, problem.line, f"{problem.field}: {problem.what}" if problem.field else problem.what)
 
 
 _COMMANDS = ("status", "reload", "approve")

@@ -16,6 +16,7 @@ from feedd.errors import PublishError
 from feedd.feeds.entry import Document
 from feedd.pipeline import Pipeline, Progress
 from feedd.publish.directory import Directory, Placed
+from feedd.service.control import ask
 from feedd.service.inbox import Inbox
 from feedd.service.systemd import Notifier
 from feedd.testing import NOON, FailingDirectory, ServiceManager, Site, asked, eventually, no_sync, running
@@ -544,3 +545,12 @@ def test_memory_is_given_back_when_there_is_nothing_to_do(site: Site) -> None:
         asked(inbox, "status")
         site.story("second.md")
         eventually(lambda: titles(site) == {"first", "second"})
+
+
+def test_a_socket_that_moves_answers_those_who_asked_at_the_old_one(site: Site, tmp_path: Path) -> None:
+    with running(site):
+        site.configure(f'{AT_ONCE}configuration = false\n[control]\nsocket = "elsewhere.sock"\n')
+        reply = ask(site.state / "control.sock", "reload", 10)
+        assert reply["ok"]
+        assert ask(tmp_path / "elsewhere.sock", "status", 10)["ok"]
+        eventually(lambda: not (site.state / "control.sock").exists())
