@@ -94,32 +94,6 @@ def main() -> None:
     """
 
 
-@main.command(epilog="Example: feedd build --config config/demo/feedd.toml")
-@_configured
-@_json
-@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
-@click.option("--approve", is_flag=True, help="Let any number of articles leave the feeds at once.")
-def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
-    """Bring all feeds up to date, once."""
-    gc.disable()  # a run makes hardly any cycles, and looking for them would take 2 % of its time
-    started = time.monotonic()
-    config = _load(file)
-    with ExitStack() as stack:
-        if not dry_run:
-            _alone(config, stack)
-        pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
-        stack.enter_context(closing(pipeline))
-        report = _run(pipeline, approve)
-        problems += [*report.problems, *pipeline.problems()]
-        if as_json:
-            files = pipeline.index.states()
-            _print_json({"files": files, **_summary(report, pipeline), "problems": problems})
-        else:
-            _say_report(report, pipeline, dry_run, time.monotonic() - started)
-            _say_problems(problems, _SHOWN)
-    sys.exit(PROBLEMS if _serious(problems) else FINE)
-
-
 @main.command(epilog="Example: feedd run --config /etc/feedd/feedd.toml")
 @_configured
 def run(file: Path) -> None:
@@ -149,6 +123,32 @@ def run(file: Path) -> None:
     except FeeddError as error:
         log.problem(error.problem)
         sys.exit(PROBLEMS)
+
+
+@main.command(epilog="Example: feedd build --config config/demo/feedd.toml")
+@_configured
+@_json
+@click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
+@click.option("--approve", is_flag=True, help="Let any number of articles leave the feeds at once.")
+def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
+    """Bring all feeds up to date, once."""
+    gc.disable()  # a run makes hardly any cycles, and looking for them would take 2 % of its time
+    started = time.monotonic()
+    config = _load(file)
+    with ExitStack() as stack:
+        if not dry_run:
+            _alone(config, stack)
+        pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
+        stack.enter_context(closing(pipeline))
+        report = _run(pipeline, approve)
+        problems += [*report.problems, *pipeline.problems()]
+        if as_json:
+            files = pipeline.index.states()
+            _print_json({"files": files, **_summary(report, pipeline), "problems": problems})
+        else:
+            _say_report(report, pipeline, dry_run, time.monotonic() - started)
+            _say_problems(problems, _SHOWN)
+    sys.exit(PROBLEMS if _serious(problems) else FINE)
 
 
 @main.command(epilog="Example: feedd check --json | jq '.problems[].file'")

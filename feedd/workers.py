@@ -105,7 +105,7 @@ def _unpacked(data: bytes) -> list[Record | Problem | None]:
 
 @contextmanager
 def _signals_as_they_are() -> Iterator[None]:
-    """After it the same signals are blocked as before: multiprocessing (Python 3.11) lets SIGINT and SIGTERM through."""
+    """After it the same signals are blocked as before: multiprocessing lets SIGINT and SIGTERM through."""
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         yield

@@ -16,7 +16,7 @@ from feedd.cli import main
 from feedd.config import headers, keys, load
 from feedd.content.article import FIELDS, parse
 from feedd.desk import rules_of
-from feedd.testing import Site
+from feedd.testing import Service, Site, running
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,7 +32,11 @@ class Block(NamedTuple):
 BLOCKS = [Block(*found) for found in re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
 LINES = [line for block in BLOCKS if block.language == "sh" for line in block.text.splitlines()]
 SET_UP = [line for line in LINES if line.startswith("python3 ")]
-EXAMPLES = [line for line in LINES if not line.startswith("python3 ")]
+INSTALL = [line for line in LINES if line.startswith("sudo ")]
+DAEMON = {"status", "reload", "approve"}
+"""Commands that ask `feedd run`."""
+EXAMPLES = [line for line in LINES if not line.startswith(("python3 ", "sudo "))]
+ASKING = [line for line in EXAMPLES if line.split()[1] in DAEMON]
 SESSIONS = [block.text for block in BLOCKS if block.language == "console"]
 FRONT_MATTER = re.findall(
     r"^\| (`.*) \| (.*) \|$", README.partition("| Front matter |")[2].partition("\n\n")[0], re.MULTILINE
@@ -72,7 +76,7 @@ def test_there_is_one_block_of_each_kind_at_least() -> None:
     assert len(SESSIONS) >= 2
 
 
-@pytest.mark.parametrize("command", SET_UP, ids=["build", "test"])
+@pytest.mark.parametrize("command", SET_UP, ids=["run", "test"])
 def test_set_up_is_a_single_line_that_needs_nothing_but_python(command: str) -> None:
     make, install, *_ = parts(command)
 
@@ -80,15 +84,14 @@ def test_set_up_is_a_single_line_that_needs_nothing_but_python(command: str) -> 
     assert re.fullmatch(r"\.venv/bin/pip install -q -e (\.|'\.\[test\]')", install)
 
 
-def test_first_command_builds_the_demo_and_shows_the_feeds(tmp_path: Path) -> None:
-    Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
-    _, _, build, show = parts(SET_UP[0])
-    result = run(build, tmp_path)
-    folder = tmp_path / show.removeprefix("ls ")
-
-    assert result.stdout.startswith("built: 33 files read, ")
-    assert result.exit_code == 1
-    assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == ["providers", "topics"]
+def test_first_command_keeps_the_feeds_of_the_demo_up_to_date_until_it_is_stopped(tmp_path: Path) -> None:
+    _, _, command = parts(SET_UP[0])
+    assert shlex.split(command) == [".venv/bin/feedd", "run", "--config", "config/demo/feedd.toml"]
+    demo = Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
+    with Service(demo.file, tmp_path) as service:
+        service.wait_for("READY=1")
+        assert sorted(path.name for path in demo.feeds.iterdir() if path.is_dir()) == ["providers", "topics"]
+        assert service.stop() == 0
 
 
 def test_second_command_runs_the_tests_with_the_coverage_floor() -> None:
@@ -96,12 +99,41 @@ def test_second_command_runs_the_tests_with_the_coverage_floor() -> None:
     assert "\nfail_under = 95\n" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("command", EXAMPLES)
+@pytest.mark.parametrize("command", [line for line in EXAMPLES if line not in ASKING])
 def test_example_runs(command: str, checkout: Path) -> None:
     result = run(command, checkout)
 
     assert result.exit_code in (0, 1)
     assert result.stdout
+
+
+def test_examples_that_ask_the_daemon_are_answered(tmp_path: Path) -> None:
+    demo = Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
+    with running(demo):
+        results = [run(command, tmp_path) for command in ASKING]
+
+    assert {line.split()[1] for line in ASKING} >= {"status", "reload"}
+    assert [result.exit_code for result in results] == [0] * len(ASKING)
+
+
+def test_build_beside_the_daemon_says_that_this_one_writes(tmp_path: Path) -> None:
+    demo = Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
+    with running(demo):
+        result = run(".venv/bin/feedd build --config config/demo/feedd.toml", tmp_path)
+
+    assert result.exit_code == 1
+    assert f"another feedd, process {os.getpid()}, is writing here" in result.stderr
+
+
+def test_installation_names_files_that_there_are_and_places_that_the_unit_means() -> None:
+    words = [word for line in INSTALL for word in line.split()]
+    unit = (ROOT / "config" / "feedd.service").read_text(encoding="utf-8")
+
+    assert len(INSTALL) == 5
+    assert [word for word in words if word.startswith("config/") and not (ROOT / word).is_file()] == []
+    assert "ExecStart=/opt/feedd/bin/feedd run --config /etc/feedd/feedd.toml" in unit
+    assert "/opt/feedd" in words
+    assert "/etc/feedd/feedd.toml" in words
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=[session.split()[2] for session in SESSIONS])
