@@ -354,7 +354,8 @@ def _progress() -> "Progress":
         moment = time.monotonic()
         if moment - last[0] > 0.1 or done == total:
             last[0] = moment
-            click.echo(f"\r\x1b[K{what} {done}/{total}" if done < total else "\r\x1b[K", err=True, nl=False)
+            of = f"/{total}" if total else ""
+            click.echo(f"\r\x1b[K{what} {done}{of}" if done != total else "\r\x1b[K", err=True, nl=False)
 
     return show
 

@@ -6,7 +6,7 @@ touch the state, and decides nothing about feeds.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -190,9 +190,9 @@ def _entry_bytes(form: Format, entry: Entry) -> bytes | Problem:
         return error.problem
 
 
-def tree_of(config: Config) -> Tree:
-    """The content directory as the configuration describes it."""
-    return Tree(config.content.path, config.content.include, config.content.exclude)
+def tree_of(config: Config, heed: Callable[[int], object] = int) -> Tree:
+    """The content directory as the configuration describes it; `heed` as in `Tree`."""
+    return Tree(config.content.path, config.content.include, config.content.exclude, heed=heed)
 
 
 def rules_of(config: Config, thorough: bool = False) -> Rules:

@@ -95,7 +95,7 @@ class Report:
 
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, and how many there are."""
+"""Told what is being done, how many are done, and how many there are (0 while that is not known)."""
 
 
 def silent(what: str, done: int, total: int) -> None:
@@ -147,7 +147,7 @@ class Pipeline:
     ) -> None:
         self.config = config
         self._database, self._directory, self._progress, self._processes = database, directory, progress, processes
-        self._tree = tree_of(config)
+        self._tree = tree_of(config, lambda count: progress("files", count, 0))
         self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None

@@ -24,6 +24,7 @@ UNSETTLED = b""
 or its status is not to be had.
 """
 
+_HEED = 500  # files between two calls of `heed`: a second on a slow network
 _GRAIN_NS = 20_000_000  # file systems count time in steps of up to 10 ms (Linux, 100 Hz)
 _pack = struct.Struct("<qqqQ").pack
 
@@ -67,7 +68,8 @@ def _glob(glob: str) -> str:
 class Tree:
     """The articles' directory on disk.
 
-    `wanted` tells whether a path is content: matched by an include pattern, by no exclude pattern, and hidden nowhere.
+    `heed` is called now and then during a scan, with the number of files that were seen: where each takes long to be
+    looked at, as over a network, whoever waits for the scan must know that it goes on. `wanted` tells whether a path is content: matched by an include pattern, by no exclude pattern, and hidden nowhere.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Tree:
         include: Iterable[str],
         exclude: Iterable[str] = (),
         time_ns: Callable[[], int] = time.time_ns,
+        heed: Callable[[int], object] = int,
     ) -> None:
         self.root = str(root)
         exclude = tuple(exclude)
@@ -83,7 +86,7 @@ class Tree:
         # Folders of which every file is excluded, and what excludes files in others.
         self._pruned = pattern(glob.removesuffix("/**") for glob in exclude if glob.endswith("/**"))
         self._single = pattern(glob for glob in exclude if not glob.endswith("/**"))
-        self._time_ns = time_ns
+        self._time_ns, self._heed = time_ns, heed
 
     def wanted(self, path: str) -> bool:
         """Whether a file at that path would be content."""
@@ -181,7 +184,9 @@ class Tree:
 
     def _walk(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
         """Each content file with its stamp, in no order."""
-        for path, item in self._items(problems):
+        for count, (path, item) in enumerate(self._items(problems), 1):
+            if not count % _HEED:
+                self._heed(count)
             found = self._named_stamp(path, problems, item)
             if found is not None:
                 yield path, found

@@ -54,6 +54,7 @@ TICK = 2.0
 _HEED = 0.2  # seconds between two looks at the surroundings during a run
 _EXTENSION = 30.0  # seconds that systemd is asked for, again and again, during a long start
 _REST = 5.0  # seconds without work after which memory is given back
+_NO_REST = 60.0  # seconds after which it is although there always is work
 _MOST_NOTICED = 20  # problems of files that one run logs: `feedd check` names all
 
 
@@ -106,7 +107,7 @@ class _Signs:
         self.running = Running(what, done, total)
         if self.starting:
             self._edges.notifier.extend(_EXTENSION)
-            self._edges.notifier.status(f"starting: {what} {done}/{total}")
+            self._edges.notifier.status(f"starting: {what} {done}" + (f"/{total}" if total else ""))
         self._edges.notifier.watchdog()
 
 
@@ -146,7 +147,8 @@ class Daemon:
         self._due: int | None = None
         self._withheld = 0
         self._again: float | None = None  # when to try again, by the monotonic clock
-        self._worked: float | None = None  # when there was work last; None once memory was given back
+        self._worked = 0.0  # when there was work last
+        self._busy_since: float | None = None  # when there was work first, since memory was given back
         self._known: Status | None = None
         self._parting: list[Control] = []  # those of former configurations, where some may wait for an answer
 
@@ -204,6 +206,7 @@ class Daemon:
             question.answer(told(StatusReply(True, self._status())))
         for control in parting:
             control.close()
+        self._rest()
 
     # Looking
 
@@ -217,8 +220,6 @@ class Daemon:
                 question.answer(self._approved(report))
         elif news.paths or again or self._is_time():
             self._look(news.paths)
-        else:
-            self._rest()
 
     def _is_time(self) -> bool:
         """Whether time alone changes something; also where it was set back."""
@@ -254,6 +255,7 @@ class Daemon:
         for problem in gone:
             log.info("mended", kind=problem.kind, file=problem.file, what=problem.what)
         self._seen, self._worked = report.now, self._edges.monotonic()
+        self._busy_since = self._worked if self._busy_since is None else self._busy_since
         self._due = report.due
         self._withheld = report.withheld if everything else max(self._withheld, report.withheld)
         patience = self._health.patience
@@ -442,13 +444,15 @@ class Daemon:
     # Rest
 
     def _rest(self) -> None:
-        """Give memory back after a while without work."""
-        if self._worked is not None and self._edges.monotonic() - self._worked >= _REST:
-            self._worked = None
-            self._post.pipeline.rest()
-            gc.collect()
-            gc.freeze()
-            _trim()
+        """Give memory back after a while without work, or with nothing but work."""
+        now = self._edges.monotonic()
+        if self._busy_since is None or (now - self._worked < _REST and now - self._busy_since < _NO_REST):
+            return
+        self._busy_since = None
+        self._post.pipeline.rest()
+        gc.collect()
+        gc.freeze()  # what is there now need not be looked through again
+        _trim()
 
 
 def _broken(problem: Problem) -> Broken:

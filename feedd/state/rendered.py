@@ -1,8 +1,8 @@
 """Rendered: the bytes of entries as they were last written, kept so that each is written once for all feeds and runs.
 
 In: an entry in each format, and what was told of it. Out: the same, later, also in another process. A cache: what is
-not there is written again. Within a run entries are in memory; when the daemon rests they go to the state, packed, which
-holds so many of those that were written last. Does not write entries itself.
+not there is written again. Within a run entries are in memory; when the daemon rests they go to the state, packed,
+which holds so many of those that were written last. Does not write entries itself.
 """
 
 import zlib

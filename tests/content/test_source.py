@@ -490,3 +490,20 @@ def test_file_is_excluded_by_a_pattern_that_names_no_folder(tmp_path: Path) -> N
         (tmp_path / name).write_text("")
 
     assert Tree(tmp_path, ["**/*.md"], ["**/draft-*", "b/x/**"]).scan({}).added == ("a.md",)
+
+
+def test_a_long_scan_says_that_it_goes_on(tmp_path: Path) -> None:
+    write(tmp_path, *(f"{number}.md" for number in range(1100)))
+    told: list[int] = []
+    found = Tree(tmp_path, ("**/*.md",), heed=told.append).scan({})
+
+    assert found.total == 1100
+    assert told == [500, 1000]
+
+
+def test_files_below_a_folder(tmp_path: Path) -> None:
+    write(tmp_path, "a/1.md", "a/b/2.md", "a/.c/3.md", "a/_data/4.md", "ab/5.md", "a/6.txt")
+
+    assert sorted(tree(tmp_path).files("a/")) == ["a/1.md", "a/b/2.md"]
+    assert sorted(tree(tmp_path).files("a/b/")) == ["a/b/2.md"]
+    assert [*tree(tmp_path).files("a/.c/"), *tree(tmp_path).files("a/_data/"), *tree(tmp_path).files("x/")] == []
