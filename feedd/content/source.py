@@ -69,7 +69,8 @@ class Tree:
     """The articles' directory on disk.
 
     `heed` is called now and then during a scan, with the number of files that were seen: where each takes long to be
-    looked at, as over a network, whoever waits for the scan must know that it goes on. `wanted` tells whether a path is content: matched by an include pattern, by no exclude pattern, and hidden nowhere.
+    looked at, as over a network, whoever waits for the scan must know that it goes on. `wanted` tells whether a path is
+    content: matched by an include pattern, by no exclude pattern, and hidden nowhere.
     """
 
     def __init__(

@@ -67,7 +67,8 @@ class Site:
         self.file.write_text(CONFIGURATION.format(formats=quoted, quiet=quiet))
 
     def documents(self) -> dict[str, bytes]:
-        return {str(path.relative_to(self.feeds)): path.read_bytes() for path in self.feeds.rglob("*.*")}
+        found = (path for path in self.feeds.rglob("*.*") if path.name[0] != ".")
+        return {str(path.relative_to(self.feeds)): path.read_bytes() for path in found}
 
 
 class Eye:
@@ -178,7 +179,7 @@ def burst(corpus: Path) -> None:
             while site.documents() != expected:
                 if time.monotonic() > thrown + 10 * build + 30:
                     raise Failed("the documents never became those of a build")
-                time.sleep(0.05)
+                time.sleep(0.1)
             taken = time.monotonic() - start
         print(f"{moved} files in {thrown - start:.2f} s; feeds right after {taken:.2f} s")
         print(f"cold build {build:.2f} s; ratio {taken / build:.2f}")
