@@ -135,7 +135,11 @@ class _UnderWay:
 
 
 class Pipeline:
-    """The line, with what it keeps in memory between runs: the desk, the catalogue, and the bytes of entries."""
+    """The line, with what it keeps in memory between runs: the desk, the catalogue, and the bytes of entries.
+
+    `untold` is what was wrong with the database when it was opened, where whoever opened it leaves it to the runs to
+    tell: it is in the report of the first, and of all until it is mended.
+    """
 
     def __init__(
         self,
@@ -144,6 +148,7 @@ class Pipeline:
         directory: Directory,
         progress: Progress = silent,
         processes: int | None = None,
+        untold: tuple[Problem, ...] = (),
     ) -> None:
         self.config = config
         self._database, self._directory, self._progress, self._processes = database, directory, progress, processes
@@ -157,7 +162,7 @@ class Pipeline:
         self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
         self._heard = _News()  # of this run
         self._complete = False
-        self._rescued = False
+        self._untold, self._rescued = untold, bool(untold)
         self._lost: list[tuple[int, int]] = []  # when how many articles left, within `_LATELY`
 
     def run(self, now: int, hints: Iterable[str] | None = None, approved: bool = False) -> Report:
@@ -201,12 +206,13 @@ class Pipeline:
         return replace(report, problems=(*faults, *report.problems))
 
     def _return_to_file(self) -> tuple[Problem, ...]:
-        """Go back to the state's file where a run had to leave it; what is wrong with it now."""
+        """Go back to the state's file where a run had to leave it; what is wrong with it now, and is to be told."""
+        untold, self._untold = self._untold, ()
         reopened = self._database.reopened()
         if reopened:
             self._work_on(reopened)
             return reopened.problems
-        return () if self._database.durable or not self._rescued else self._database.problems
+        return self._database.problems if self._rescued and not self._database.durable else untold
 
     def _work_on(self, database: Database) -> None:
         self._database, self._catalogue, self._unused, self._complete = database, None, None, False

@@ -64,7 +64,8 @@ class Stopped(BaseException):
 
 def open_pipeline(config: Config, progress: Progress) -> Pipeline:
     """The pipeline of a configuration, on the real disk."""
-    return Pipeline(config, open_database(config.state.path), Directory(config.output.path), progress)
+    database = open_database(config.state.path)
+    return Pipeline(config, database, Directory(config.output.path), progress, untold=database.problems)
 
 
 def open_log(settings: Log) -> None:
@@ -187,8 +188,9 @@ class Daemon:
         log.info("stop", seconds=round(self._edges.monotonic() - self._since))
 
     def _patience(self) -> float:
-        """Seconds that the loop may wait for news."""
-        return min(self._edges.tick, self._edges.watchdog or self._edges.tick)
+        """Seconds that the loop may wait for news: until it is to look at something, or to give a sign of life."""
+        tick, watcher = self._edges.tick, self._post.watcher
+        return min(tick, self._edges.watchdog or tick, watcher.poll if watcher.kind == "polling" else tick)
 
     def _turn(self, news: News) -> None:
         """One turn of the loop: see that all who wake it are well, do what there is to do, answer who asks."""
@@ -300,7 +302,7 @@ class Daemon:
 
     def _tell_systemd(self) -> None:
         line = self._line()
-        if line != self._said:
+        if line != self._said or self._signs.starting:  # which said what the run was at
             self._said = line
             self._edges.notifier.status(line)
 
