@@ -205,7 +205,7 @@ class Daemon:
         if not reloaded or asked["approve"]:
             self._look_where_needed(news, asked["approve"])
         for question in asked["status"]:
-            question.answer(told(StatusReply(True, self._status())))
+            question.answer(self._answered())
         for control in parting:
             control.close()
         self._rest()
@@ -240,15 +240,13 @@ class Daemon:
         return report
 
     def _run(self, now: int, hints: set[str] | None, approved: bool) -> Report:
-        """A run; its failure is a report, too. The one place where whatever went wrong is caught."""
+        """A run; its failure is a report, too."""
         try:
             return self._post.pipeline.run(now, hints, approved)
         except FeeddError as error:
             return Report(now, problems=(replace(error.problem, kind="failure"),))
         except Exception as error:  # noqa: BLE001 - a fault of feedd itself must cost one run, not the feeds
-            log.crash("fault", error)
-            what = f"a fault of feedd itself: {type(error).__name__}: {error}"
-            return Report(now, problems=(Problem("failure", what, "Report it, with the log; it is tried again."),))
+            return Report(now, problems=(_fault(error),))
 
     def _remember(self, report: Report, seconds: float, everything: bool) -> None:
         new, gone = self._health.take(report.problems, everything)
@@ -337,6 +335,14 @@ class Daemon:
             watcher=post.watcher.kind,
         )  # fmt: skip
 
+    def _answered(self) -> Reply:
+        """The answer to who asks for the status; what is known without the state where that cannot be asked."""
+        try:
+            return told(StatusReply(True, self._status()))
+        except Exception as error:  # noqa: BLE001 - to be asked must cost nothing; the next run works around the state
+            log.crash("status", error)
+            return self._busy()
+
     def _status(self) -> Status:
         """All that can be said."""
         pipeline = self._post.pipeline
@@ -419,6 +425,8 @@ class Daemon:
             return self._refuse(error.problems)
         except FeeddError as error:
             return self._refuse((error.problem,))
+        except Exception as error:  # noqa: BLE001 - as for a run: what is in force goes on
+            return self._refuse((_fault(error),))
         self._refused = ()
         report = self._look(None)
         log.info("reloaded", configuration=str(self._file), fingerprint=config.fingerprint[:12])
@@ -455,6 +463,12 @@ class Daemon:
         gc.collect()
         gc.freeze()  # what is there now need not be looked through again
         _trim()
+
+
+def _fault(error: Exception) -> Problem:
+    log.crash("fault", error)
+    what = f"a fault of feedd itself: {type(error).__name__}: {error}"
+    return Problem("failure", what, "Report it, with the log; it is tried again.")
 
 
 def _broken(problem: Problem) -> Broken:

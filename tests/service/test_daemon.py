@@ -4,21 +4,24 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from feedd.config import Config
-from feedd.errors import PublishError
+from feedd.errors import Problem, PublishError
 from feedd.feeds.entry import Document
 from feedd.pipeline import Pipeline, Progress
 from feedd.publish.directory import Directory, Placed
 from feedd.service.control import ask
 from feedd.service.inbox import Inbox
 from feedd.service.systemd import Notifier
+from feedd.state.database import open_database
 from feedd.testing import NOON, FailingDirectory, ServiceManager, Site, asked, eventually, no_sync, running
 
 AT_ONCE = '[watch]\nquiet = "0ms"\n'
@@ -50,6 +53,10 @@ def titles(site: Site) -> set[str]:
 def status(inbox: Inbox) -> dict[str, Any]:
     found: dict[str, Any] = asked(inbox, "status")["status"]
     return found
+
+
+def shows(site: Site, title: str) -> bool:
+    return title in site.titles()
 
 
 def everything(site: Site) -> bytes:
@@ -554,3 +561,55 @@ def test_a_socket_that_moves_answers_those_who_asked_at_the_old_one(site: Site, 
         assert reply["ok"]
         assert ask(tmp_path / "elsewhere.sock", "status", 10)["ok"]
         eventually(lambda: not (site.state / "control.sock").exists())
+
+
+def test_a_state_that_cannot_be_asked_costs_no_more_than_the_answer(site: Site) -> None:
+    class Mute(Pipeline):
+        def problems(self) -> list[Problem]:
+            raise sqlite3.OperationalError("database is locked")
+
+    def opened(config: Config, progress: Progress) -> Pipeline:
+        return Mute(config, open_database(config.state.path), Directory(config.output.path, no_sync), progress)
+
+    with running(site, open=opened) as inbox:
+        reply = asked(inbox, "status")
+        assert reply["ok"]
+        assert not reply["status"]["current"]
+        site.story("second.md")
+        eventually(lambda: titles(site) == {"first", "second"})
+
+
+def test_a_fault_while_a_configuration_is_loaded_leaves_the_old_one_in_force(site: Site) -> None:
+    def opened(config: Config, progress: Progress) -> Pipeline:
+        if config.feeds:
+            raise ZeroDivisionError
+        return site.opened(config, progress)
+
+    with running(site, open=opened) as inbox:
+        site.configure(f'{AT_ONCE}configuration = false\n[[feed]]\nname = "extra"\n')
+        reply = asked(inbox, "reload")
+        assert (reply["ok"], reply["refused"]) == (False, True)
+        assert "ZeroDivisionError" in reply["problems"][0]["what"]
+        site.story("second.md")
+        eventually(lambda: titles(site) == {"first", "second"})
+
+
+def test_memory_is_given_back_also_under_steady_work(site: Site) -> None:
+    rests: list[float] = []
+    hands = [0.0]
+
+    class Resting(Pipeline):
+        def rest(self) -> None:
+            rests.append(hands[0])
+            super().rest()
+
+    def opened(config: Config, progress: Progress) -> Pipeline:
+        return Resting(config, open_database(config.state.path), Directory(config.output.path, no_sync), progress)
+
+    with running(site, open=opened, monotonic=lambda: hands[0]) as inbox:
+        for number in range(40):
+            hands[0] = 4.0 * number
+            site.story("second.md", f"For the {number}. time")
+            eventually(partial(shows, site, f"For the {number}. time"))
+            asked(inbox, "status")
+    assert len(rests) == 2
