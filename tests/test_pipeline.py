@@ -1031,6 +1031,20 @@ def test_a_report_says_what_is_wrong_with_the_files_that_were_read(site: Site) -
     assert list(again.noticed) == []
 
 
+def test_what_is_wrong_with_a_file_is_told_once_though_it_is_read_again_to_be_sure(site: Site) -> None:
+    def slip() -> None:
+        site.story("slip.md", "Slip", publishedDateTime="2024-05-01 08:00")
+
+    with closing(site.pipeline()) as pipeline:
+        slip()
+        told = [list(pipeline.run(site.now).noticed) for _ in range(2)]
+        site.settle()
+        pipeline.run(site.now)
+        slip()
+        told.append(list(pipeline.run(site.now).noticed))
+    assert [[problem.kind for problem in some] for some in told] == [["naive-date"], [], ["naive-date"]]
+
+
 def test_a_run_after_a_rest_gives_what_it_would_have_given(site: Site) -> None:
     pipeline = site.pipeline()
     pipeline.run(site.now)

@@ -46,6 +46,10 @@ class Row(NamedTuple):
         """
         return self.stamp in {_FORGOTTEN, _FORGOTTEN + stamp}
 
+    def may_be(self, stamp: bytes) -> bool:
+        """Whether nothing says that it is another by now: when it was read, its stamp had not settled, or see above."""
+        return not self.stamp or self.read_as(stamp)
+
     def shown(self, now: int) -> bool:
         """Whether it is seen at that moment, if no other file keeps its id."""
         return bool(self.public) and self.since is not None and seen(self.since, self.until, now)
@@ -121,6 +125,11 @@ class Index:
         """What is known of a file."""
         found = self._execute(_ROW + "WHERE path = ?", (path,)).fetchone()
         return Row(*found) if found else None
+
+    def noted(self, key: int) -> bytes | None:
+        """The problems of a file, as in `desk.Record`."""
+        found = self._execute("SELECT data FROM problem WHERE key = ?", (key,)).fetchone()
+        return found[0] if found else None
 
     def holders(self, id: str) -> list[Row]:
         """The files that hold an id, the one that keeps it first."""

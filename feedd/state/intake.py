@@ -28,7 +28,8 @@ class Edits:
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
     files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
     those are all that there are, `lost` counts the public articles that left, `withheld` those that the guard keeps
-    from leaving. `notes` are the problems of the files that were read, as in `desk.Record`.
+    from leaving. `notes` are the problems of the files that were read, as in `desk.Record`, but for what was known of
+    those that were only read again to be sure.
     """
 
     ids: set[str] = field(default_factory=set)
@@ -96,7 +97,7 @@ class Intake:
         if old is None:
             self.add(record)
             return
-        self._note(record)
+        self._note(record, old)
         if record.state in {"broken", "empty"} and old.id and not record.withdrawn:
             self._index.keep(old.key, record if record.problems else replace(record, problems=_emptied(record.path)))
             self._edits.kept.add(old.id)
@@ -136,9 +137,9 @@ class Intake:
         """A file is there and cannot be read: what was known of it stays."""
         self._edits.problems.append(problem)
 
-    def _note(self, record: Record) -> None:
+    def _note(self, record: Record, old: Row | None = None) -> None:
         self._edits.read += 1
-        if record.problems:
+        if record.problems and not (old and old.may_be(record.stamp) and self._index.noted(old.key) == record.problems):
             self._edits.notes.append(record.problems)
 
     def _flush(self) -> None:
