@@ -1036,6 +1036,7 @@ def test_what_is_wrong_with_a_file_is_told_once_though_it_is_read_again_to_be_su
         site.story("slip.md", "Slip", publishedDateTime="2024-05-01 08:00")
 
     with closing(site.pipeline()) as pipeline:
+        pipeline.run(site.now)
         slip()
         told = [list(pipeline.run(site.now).noticed) for _ in range(2)]
         site.settle()
