@@ -162,6 +162,7 @@ class Daemon:
         """
         self._post = self._staged(self._config, None)
         try:
+            log.info("start", version=__version__, pid=os.getpid(), configuration=str(self._file))
             self._begin(self._post)
             self._look(None)
             while not self._inbox.stopping:
@@ -173,10 +174,17 @@ class Daemon:
 
     def _begin(self, post: _Post) -> None:
         """Let changes and moments wake the loop: before the first look, so that nothing falls in between."""
-        log.info("start", version=__version__, pid=os.getpid(), configuration=str(self._file))
         post.watcher.start()
         post.schedule.start()
         self._tell_of_watcher(())
+        if post.config.watch.configuration and not self._is_in_force():
+            self._inbox.reload()
+
+    def _is_in_force(self) -> bool:
+        """Whether the file says what is in force: it may have changed before it was watched."""
+        with suppress(ConfigError):
+            return load(self._file) == self._post.config
+        return False
 
     def _end(self) -> None:
         self._state = "stopping"
@@ -440,9 +448,7 @@ class Daemon:
             former.lock.close()
         self._inbox.quiet, self._inbox.limit = post.config.watch.quiet, post.config.watch.limit
         self._edges.log(post.config.log)
-        post.watcher.start()
-        post.schedule.start()
-        self._tell_of_watcher(())
+        self._begin(post)
 
     def _refuse(self, problems: tuple[Problem, ...]) -> ReloadReply:
         if problems != self._refused:

@@ -613,3 +613,13 @@ def test_memory_is_given_back_also_under_steady_work(site: Site) -> None:
             eventually(partial(shows, site, f"For the {number}. time"))
             asked(inbox, "status")
     assert len(rests) == 2
+
+
+def test_a_configuration_that_changes_while_the_daemon_starts_is_loaded(site: Site) -> None:
+    def opened(config: Config, progress: Progress) -> Pipeline:
+        if not config.feeds:
+            site.configure(f'{AT_ONCE}[[feed]]\nname = "extra"\n')
+        return site.opened(config, progress)
+
+    with running(site, open=opened):
+        eventually(lambda: (site.feeds / "extra.json").exists())
