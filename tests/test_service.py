@@ -19,6 +19,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from feedd.publish.lock import sole_writer
 from feedd.service.control import ask
 from feedd.testing import Service, Site, eventually
 
@@ -172,6 +173,27 @@ def test_build_beside_a_daemon_names_it_and_does_nothing(site: Site) -> None:
         assert built.returncode == 1
         assert f"process {service.process.pid}," in built.stderr
         assert site.documents() == before
+
+
+def test_output_directory_that_is_removed_is_made_and_locked_again(site: Site) -> None:
+    with serving(site) as service:
+        before = site.documents()
+        shutil.rmtree(site.feeds)
+        eventually(lambda: site.documents() == before)
+        built = feedd("build", site)
+        assert built.returncode == 1
+        assert f"process {service.process.pid}," in built.stderr
+
+
+def test_output_directory_that_another_has_taken_ends_the_daemon(site: Site) -> None:
+    site.feeds.symlink_to("first")
+    (site.folder / "first").mkdir()
+    with sole_writer(site.folder / "second"), serving(site) as service:
+        (site.folder / "next").symlink_to("second")
+        (site.folder / "next").rename(site.feeds)
+        assert service.process.wait(10) == 1
+        assert f"process {os.getpid()}," in lines(service)[-1]
+        assert service.told[-1][1] == "STOPPING=1"
 
 
 # What it is asked

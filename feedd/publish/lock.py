@@ -6,8 +6,9 @@ is the kernel's: it dies with its holder, and no file is ever left behind.
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from feedd.errors import Problem, PublishError
@@ -16,8 +17,9 @@ _LOCKS = Path("/proc/locks")
 
 
 @contextmanager
-def sole_writer(directory: Path) -> Iterator[None]:
-    """Hold the lock of an output directory, which is made if it is not there.
+def sole_writer(directory: Path) -> Iterator[Callable[[], bool]]:
+    """Hold the lock of an output directory, which is made if it is not there. Gives what tells whether that directory
+    still lies at its path.
 
     Raises PublishError where another process holds it, or where the directory cannot be made.
     """
@@ -29,9 +31,39 @@ def sole_writer(directory: Path) -> Iterator[None]:
         raise PublishError(Problem("not-writable", what, remedy, str(directory), field="output.path")) from error
     try:
         _take(handle, directory)
-        yield
+        yield partial(_lies, handle, directory)
     finally:
         os.close(handle)
+
+
+class Hold:
+    """The lock of an output directory that is held for long, while other directories may take its place. Raises
+    PublishError as above.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory, self._lock = directory, ExitStack()
+        self._lies = self._lock.enter_context(sole_writer(directory))
+
+    def renew(self) -> bool:
+        """Lock the directory that lies there now; False if it is the same. Raises PublishError, as above."""
+        if self._lies():
+            return False
+        with ExitStack() as lock:
+            self._lies = lock.enter_context(sole_writer(self._directory))
+            self._lock.close()
+            self._lock = lock.pop_all()
+        return True
+
+    def close(self) -> None:
+        """Hold it no more."""
+        self._lock.close()
+
+
+def _lies(handle: int, directory: Path) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(handle), directory.stat())
+    return False
 
 
 def _take(handle: int, directory: Path) -> None:

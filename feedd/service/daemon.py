@@ -21,10 +21,10 @@ from pathlib import Path
 from feedd import __version__
 from feedd.config import Config, Log, load
 from feedd.desk import tree_of
-from feedd.errors import ConfigError, FeeddError, Problem
+from feedd.errors import ConfigError, FeeddError, Problem, PublishError
 from feedd.pipeline import Pipeline, Progress, Report
 from feedd.publish.directory import Directory
-from feedd.publish.lock import sole_writer
+from feedd.publish.lock import Hold
 from feedd.service import log
 from feedd.service.control import Control
 from feedd.service.health import Health, is_good
@@ -121,7 +121,7 @@ class _Post:
     pipeline: Pipeline
     watcher: Watcher
     schedule: Schedule
-    lock: ExitStack
+    lock: Hold
     control: Control
 
     def leave(self) -> None:
@@ -141,6 +141,7 @@ class Daemon:
         self._state: State = "starting"
         self._started, self._since = int(edges.clock()), edges.monotonic()
         self._refused: tuple[Problem, ...] = ()
+        self._unlocked: tuple[Problem, ...] = ()  # why the output directory is not locked, if it is not
         self._published = (0, 0)  # articles, feeds
         self._said = ""
         self._last: LastRun | None = None
@@ -158,7 +159,7 @@ class Daemon:
     def run(self) -> None:
         """Keep the feeds right until the inbox says to stop.
 
-        Raises PublishError or ControlError where another feedd is in the way at the start.
+        Raises PublishError or ControlError where another feedd is in the way.
         """
         self._post = self._staged(self._config, None)
         try:
@@ -208,6 +209,7 @@ class Daemon:
         self._post.watcher.check()
         self._tell_of_watcher(before)
         self._post.schedule.check()
+        self._check_output()
         asked = {command: [one for one in news.questions if one.command == command] for command in _COMMANDS}
         reloaded = (news.reload or asked["reload"]) and self._reload(asked["reload"])
         if not reloaded or asked["approve"]:
@@ -217,6 +219,20 @@ class Daemon:
         for control in parting:
             control.close()
         self._rest()
+
+    def _check_output(self) -> None:
+        """Fill the output directory if it is another one by now. Raises PublishError where another feedd does that."""
+        unlocked: tuple[Problem, ...] = ()
+        try:
+            if self._post.lock.renew():
+                self._inbox.scan("output")
+        except PublishError as error:
+            if error.problem.kind == "locked":
+                raise
+            unlocked = (error.problem,)
+            if unlocked != self._unlocked:
+                log.problem(error.problem)
+        self._unlocked = unlocked
 
     # Looking
 
@@ -334,7 +350,7 @@ class Daemon:
     def _brief(self) -> Status:
         """What can be said without asking the state."""
         now, post = int(self._edges.clock()), self._post
-        problems = (*self._health.problems, *post.watcher.problems, *self._refused[:1])
+        problems = (*self._health.problems, *self._unlocked, *post.watcher.problems, *self._refused[:1])
         in_force = InForce(str(self._file), post.loaded, post.config.fingerprint, tuple(map(str, self._refused)))
         return Status(
             __version__, os.getpid(), now, self._started, self._edges.monotonic() - self._since, self._state, in_force,
@@ -385,8 +401,8 @@ class Daemon:
             if former and former.config.output.path == config.output.path:
                 lock = former.lock
             else:
-                lock = failing.enter_context(ExitStack())
-                lock.enter_context(sole_writer(config.output.path))
+                lock = Hold(config.output.path)
+                failing.callback(lock.close)
             pipeline = self._edges.open(config, self._signs)
             failing.callback(pipeline.close)
             if former and former.config.control == config.control:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from feedd.errors import PublishError
-from feedd.publish.lock import sole_writer
+from feedd.publish.lock import Hold, sole_writer
 
 HOLDER = """
 import sys
@@ -52,6 +52,37 @@ def test_file_in_the_place_of_the_directory_is_reported(tmp_path: Path) -> None:
         pass
 
     assert raised.value.problem.kind == "not-writable"
+
+
+def test_lock_follows_to_the_directory_that_takes_the_place(tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds"
+    hold = Hold(feeds)
+    assert not hold.renew()
+    feeds.rename(tmp_path / "former")
+    assert hold.renew()
+    assert not hold.renew()
+    with sole_writer(tmp_path / "former"), pytest.raises(PublishError, match="another feedd"), sole_writer(feeds):
+        pass
+    hold.close()
+    with sole_writer(feeds):
+        pass
+
+
+def test_lock_is_kept_while_no_other_is_to_be_had(tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds"
+    hold = Hold(feeds)
+    feeds.rename(tmp_path / "former")
+    with sole_writer(feeds), pytest.raises(PublishError, match="another feedd"):
+        hold.renew()
+    feeds.rmdir()
+    feeds.write_text("mine")
+    with pytest.raises(PublishError, match="cannot be used"):
+        hold.renew()
+    with pytest.raises(PublishError, match="another feedd"), sole_writer(tmp_path / "former"):
+        pass
+    feeds.unlink()
+    assert hold.renew()
+    hold.close()
 
 
 def test_lock_dies_with_its_holder(tmp_path: Path) -> None:
