@@ -22,8 +22,8 @@ from feedd import __version__
 from feedd.config import Config
 from feedd.content.article import Link
 from feedd.content.source import Changes
-from feedd.content.taxonomy import fingerprint
-from feedd.desk import Desk, Job, decode_problems, tree_of
+from feedd.content.taxonomy import Known, fingerprint
+from feedd.desk import Desk, Job, decode_known, decode_problems, tree_of
 from feedd.errors import Problem, PublishError, RenderError, SourceError, StateError
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.entry import Document, Feed
@@ -246,7 +246,7 @@ class Pipeline:
             report = Report(
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
-                *self._heard.ids(), tuple(edits.notes),
+                *self._heard.ids(), (*edits.notes, *([_encode(self.desk.problems)] if renewed else ())),
             )  # fmt: skip
         self._database.set("now", str(now).encode())
         self._database.set("due", str(report.due or "").encode())
@@ -302,7 +302,8 @@ class Pipeline:
     def desk(self) -> Desk:
         """The configuration and the taxonomy, ready for use."""
         if self._desk is None:
-            self._desk = Desk(self.config)
+            told = self._database.get("taxonomy")
+            self._desk = Desk(self.config, last=decode_known(told) if told else Known())
         return self._desk
 
     def _renew(self) -> bool:
@@ -317,6 +318,7 @@ class Pipeline:
             self._desk, self._catalogue, self._unused = None, None, None
             self._rendered.clear()
             self._database.set("problems", _encode(self.desk.problems))
+            self._database.set("taxonomy", _encode(self.desk.known))
         return renewed
 
     def problems(self) -> list[Problem]:
@@ -432,12 +434,14 @@ class Pipeline:
         return {*self.catalogue.names(), *self.ledger.feeds(), *self.desk.plan.standing(), *self._unled()}
 
     def _unled(self) -> set[str]:
-        """The names of documents to which no feed leads any more, such as those of an alias that left the taxonomy.
-        Left alone they would show for ever what was in them when they were last written: they become feeds, and empty.
+        """The names of documents to which another feed leads than the one that wrote them, or none: those of an alias
+        that left the taxonomy, or is another topic's now. Left alone they would show for ever what was in them when
+        they were last written: who has such a name is a feed, be it an empty one.
         """
         former = self.desk.plan.former
         written = {path.rpartition(".")[0]: one.feed for path, one in self.ledger.all_written()}
-        return {name for name, feed in written.items() if feed not in {name, former.get(name)} and self._known(name)}
+        leads = {name: former.get(name, name) for name in written}
+        return {name for name, feed in written.items() if feed != leads[name] and self._known(leads[name])}
 
     def _known(self, name: str) -> KnownFeed:
         """What is known of a feed, which is a little from now on."""

@@ -261,3 +261,17 @@ def test_temporary_files_of_a_first_run_that_was_killed_are_removed(tmp_path: Pa
     site.build()
 
     assert leaks(site) == []
+
+
+@pytest.mark.parametrize("before", ['\naliases = ["Ocean"]', '\n[[taxonomy.topic]]\nname = "Ocean"'])
+def test_a_name_that_now_leads_to_a_topic_without_articles_shows_none(tmp_path: Path, before: str) -> None:
+    site = Site(tmp_path, f'[[taxonomy.topic]]\nname = "Sea"{before}\n')
+    site.story("first.md", SECRET, topics=["Sea", "Ocean"])
+    site.build()
+    assert "topics/ocean.atom" in leaks(site)
+    site.configure('[[taxonomy.topic]]\nname = "Water"\naliases = ["Ocean", "Sea"]\n')
+    site.story("first.md", SECRET, published=False)
+    site.story("second.md", topics=[])
+    site.build()
+    assert leaks(site) == []
+    assert site.titles("topics/ocean") == site.titles("topics/water") == []
