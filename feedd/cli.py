@@ -220,11 +220,10 @@ def status(file: Path, socket: Path | None, as_json: bool) -> None:
 @_socket
 @_json
 def reload(file: Path, socket: Path | None, as_json: bool) -> None:
-    """Let the daemon load its configuration anew, and wait until it has.
+    """Let the daemon load its configuration anew.
 
-    If the configuration is wrong, `feedd run` goes on with the one from before, and every problem is named; the exit
-    code is 78. The configuration also says where the daemon is reached: if it is too wrong for that, its problems are
-    named without asking, unless --socket tells the place.
+    Waits until it has. If the configuration is wrong, `feedd run` goes on with the one from before, and every problem
+    is named; the exit code is 78.
     """
     from feedd.status import ReloadReply
 
@@ -303,7 +302,7 @@ def _ask(
     from feedd.service.control import ask
     from feedd.status import read
 
-    place = socket or _place_of_socket(_load(file, "the daemon was not asked. To ask it all the same, use --socket."))
+    place = socket or _place_of_socket(file)
     try:
         reply = ask(place, command, timeout)
         if as_json:
@@ -317,8 +316,20 @@ def _ask(
     return answer
 
 
-def _place_of_socket(config: "Config") -> Path:
-    return cast(Path, config.control.socket)  # which is filled in if it was absent
+def _place_of_socket(file: Path) -> Path:
+    """Where the daemon listens. A configuration that is wrong is told of only if that cannot be made out of it: what
+    the daemon says of it is what is asked for.
+    """
+    from feedd.config import load, socket_in
+
+    place = socket_in(file)
+    try:
+        return cast(Path, load(file).control.socket)  # which is filled in if it was absent
+    except ConfigError:
+        if place.is_socket():
+            return place
+    _load(file, f"the daemon was not asked, as nobody listens at {place}. If it is elsewhere, use --socket.")
+    return place
 
 
 def _alone(config: "Config", stack: ExitStack) -> None:

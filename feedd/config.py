@@ -14,6 +14,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import date
 from itertools import chain
@@ -361,6 +362,8 @@ Title = Annotated[str, Meta(min_length=1), _template("site", "name")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Format = Literal["atom", "rss", "json"]
 Order = Literal["newest", "oldest", "quality", "heat"]
+
+_SOCKET = "control.sock"
 
 RESERVED = ("all", "topics", "providers", "index", "feeds")
 """Names in the output directory that are feedd's own, so that no configured feed may have them."""
@@ -1055,7 +1058,7 @@ def _derived(config: Config) -> Config:
     feeds = (
         replace(feed, title=feed.title or feed.name, limit=feed.limit or config.output.limit) for feed in config.feeds
     )
-    control = replace(config.control, socket=config.control.socket or config.state.path / "control.sock")
+    control = replace(config.control, socket=config.control.socket or config.state.path / _SOCKET)
     return replace(config, site=site, feeds=tuple(feeds), control=control)
 
 
@@ -1164,6 +1167,21 @@ def parse(text: str, file: str, base: Path) -> Config:
     if findings:
         raise ConfigError(_problems(findings, file, text))
     return _derived(cast(Config, config))
+
+
+def socket_in(path: Path) -> Path:
+    """Where the daemon of a configuration file listens, as far as that can be made out of one that is wrong. Never
+    raises: who asks wants to know what the daemon says of it.
+    """
+    raw: Any = {}
+    with suppress(ConfigError):
+        raw = _toml(_text(path), str(path))
+    base = path.absolute().parent
+    for table, key, below in (("control", "socket", ""), ("state", "path", _SOCKET)):
+        value = raw[table].get(key) if isinstance(raw.get(table), dict) else None
+        if isinstance(value, str) and value:
+            return Path(os.path.normpath(base / value / below))
+    return base / State().path / _SOCKET
 
 
 def _problems(findings: Iterable[_Finding], file: str, text: str) -> tuple[Problem, ...]:

@@ -20,7 +20,7 @@ from feedd.content import taxonomy as taxonomies
 from feedd.content.article import Article, Link, Picture, Reading, Rules, parse
 from feedd.content.links import story
 from feedd.content.source import Tree
-from feedd.content.taxonomy import OrganizationItem, Taxonomy, TopicItem
+from feedd.content.taxonomy import NOTHING, Known, OrganizationItem, Taxonomy, TopicItem
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
 from feedd.feeds.formats import FORMATS, Format
@@ -38,6 +38,8 @@ decode_links = msgspec.msgpack.Decoder(tuple[Link, ...]).decode
 """Related links out of `Record.links`."""
 decode_problems = msgspec.msgpack.Decoder(tuple[Problem, ...]).decode
 """Problems out of `Record.problems`."""
+decode_known = msgspec.msgpack.Decoder(Known).decode
+"""What taxonomy files told, out of the state."""
 
 
 class Record(Struct, frozen=True, array_like=True):
@@ -84,11 +86,15 @@ class Job(Struct, frozen=True, array_like=True):
 
 
 class Desk:
-    """One configuration with its taxonomy, ready to work on files and entries; `thorough` as in `article.Rules`."""
+    """One configuration with its taxonomy, ready to work on files and entries; `thorough` as in `article.Rules`.
 
-    def __init__(self, config: Config, thorough: bool = False) -> None:
+    `last` is what taxonomy files told when they were last read: of those that cannot be read now, this stays. `known` is
+    what they tell now.
+    """
+
+    def __init__(self, config: Config, thorough: bool = False, last: Known = NOTHING) -> None:
         self.config, self.thorough = config, thorough
-        self.taxonomy, self.problems = read_taxonomy(config)
+        self.known, self.taxonomy, self.problems = read_taxonomy(config, last)
         self.plan = Plan(config, self.taxonomy)
         self.tree = tree_of(config)
         self.rules = rules_of(config, thorough)
@@ -210,18 +216,20 @@ def rules_of(config: Config, thorough: bool = False) -> Rules:
     )
 
 
-def read_taxonomy(config: Config) -> tuple[Taxonomy, list[Problem]]:
-    """The taxonomy of the configuration and of the directories that it names, and what is wrong with it."""
+def read_taxonomy(config: Config, last: Known) -> tuple[Known, Taxonomy, list[Problem]]:
+    """What the directories that the configuration names tell, the taxonomy that comes of it and of the configuration
+    itself, and what is wrong with it; `last` as in `Desk`.
+    """
     settings = config.taxonomy
-    topics, problems = taxonomies.read_topics(settings.topics)
-    organizations, more = taxonomies.read_organizations(settings.providers)
+    topics, problems = taxonomies.read_topics(settings.topics, last.topics)
+    organizations, more = taxonomies.read_organizations(settings.providers, last.organizations)
     inline = [TopicItem(one.name, one.id, one.parent, one.aliases) for one in settings.inline_topics]
     known = [
         OrganizationItem(one.name, one.domain, one.aliases, one.feed, _pictures(one.icon, one.logo))
         for one in settings.inline_providers
     ]
     taxonomy, doubled = taxonomies.build([*inline, *topics], [*known, *organizations], config.site.url)
-    return taxonomy, [*problems, *more, *doubled]
+    return Known(tuple(topics), tuple(organizations)), taxonomy, [*problems, *more, *doubled]
 
 
 def _pictures(icon: str, logo: str) -> tuple[Picture, ...]:

@@ -22,7 +22,7 @@ from feedd import __version__
 from feedd.config import Config
 from feedd.content.article import Link
 from feedd.content.source import Changes
-from feedd.content.taxonomy import Known, fingerprint
+from feedd.content.taxonomy import NOTHING, fingerprint
 from feedd.desk import Desk, Job, decode_known, decode_problems, tree_of
 from feedd.errors import Problem, PublishError, RenderError, SourceError, StateError
 from feedd.feeds.catalogue import Catalogue
@@ -303,7 +303,7 @@ class Pipeline:
         """The configuration and the taxonomy, ready for use."""
         if self._desk is None:
             told = self._database.get("taxonomy")
-            self._desk = Desk(self.config, last=decode_known(told) if told else Known())
+            self._desk = Desk(self.config, last=decode_known(told) if told else NOTHING)
         return self._desk
 
     def _renew(self) -> bool:

@@ -229,7 +229,9 @@ def _published(status: Status) -> str:
 
 
 def _files(states: Mapping[str, int]) -> str:
-    kinds = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    kinds = ", ".join(
+        _many(count, state) if state == "article" else f"{count} {state}" for state, count in sorted(states.items())
+    )
     return f"{sum(states.values())}: {kinds}" if kinds else "none"
 
 

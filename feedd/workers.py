@@ -24,6 +24,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from feedd.config import Config
+from feedd.content.taxonomy import Known
 from feedd.desk import Desk, Job, Record
 from feedd.errors import Problem
 
@@ -52,7 +53,7 @@ _decode_entries = msgspec.msgpack.Decoder(list[list[bytes | Problem]]).decode
 # In the other process
 
 
-def _work(there: Connection, config: Config, thorough: bool) -> None:
+def _work(there: Connection, config: Config, thorough: bool, known: Known) -> None:
     """Answer until nobody asks any more."""
     # Ctrl-C reaches every process of a terminal; the first one ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -60,7 +61,7 @@ def _work(there: Connection, config: Config, thorough: bool) -> None:
     ctypes.CDLL(None).prctl(_SIGNAL_OF_PARENTS_DEATH, signal.SIGKILL)
     # What is made here has no cycles, and the process does not live long: looking for some would take 6 % of its time.
     gc.disable()
-    desk = Desk(config, thorough)
+    desk = Desk(config, thorough, known)
     desk.get_ready()
     answer(there, desk)
 
@@ -120,7 +121,7 @@ class _Worker:
         context: Any = multiprocessing.get_context(method)
         self.connection, there = context.Pipe()
         self.asked: deque[int] = deque()
-        self._process = context.Process(target=_work, args=(there, desk.config, desk.thorough), daemon=True)
+        self._process = context.Process(target=_work, args=(there, desk.config, desk.thorough, desk.known), daemon=True)
         self._process.start()
         there.close()
 

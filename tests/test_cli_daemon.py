@@ -134,11 +134,30 @@ def test_reload_json_is_the_reply_as_it_is(site: Site) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_configuration_that_is_wrong_is_told_without_asking_and_how_to_ask(command: str, site: Site) -> None:
-    place = site.config.control.socket
-    site.configure("[output]\nlimitt = 3\n")
-    with daemon(place, failed(BAD)):
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ("[output]\nlimitt = 3\n", "state/control.sock"),
+        ('[output]\nlimitt = 3\n[state]\npath = "elsewhere"\n', "elsewhere/control.sock"),
+        ('[output]\nlimitt = 3\n[control]\nsocket = "my.sock"\n', "my.sock"),
+        ("[nonsense\n", "state/control.sock"),
+        ("state = 7\n", "state/control.sock"),
+    ],
+)
+def test_daemon_is_asked_although_the_configuration_is_wrong(
+    command: str, settings: str, place: str, site: Site
+) -> None:
+    site.configure(settings)
+    with daemon(site.folder / place, failed(BAD)):
         result = on(site, command)
+
+    assert result.stderr == "error: feedd.toml:6: output.limitt: is not a known key. Did you mean limit?\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_configuration_that_is_wrong_is_told_where_nobody_listens(command: str, site: Site) -> None:
+    site.configure("[output]\nlimitt = 3\n")
+    result = on(site, command)
 
     assert "feedd.toml:6: output.limitt: is not a known key" in result.stderr
     assert "--socket" in result.stderr.splitlines()[-1]
@@ -160,10 +179,10 @@ def test_daemon_is_reached_whatever_the_configuration_says(by: str, site: Site) 
     assert result.exit_code == 78
 
 
-def test_help_of_reload_tells_of_a_configuration_that_is_too_wrong() -> None:
+def test_help_of_reload_tells_of_a_configuration_that_is_wrong() -> None:
     said = " ".join(feedd("reload", "--help").stdout.split())
 
-    assert "unless --socket tells the place" in said
+    assert "goes on with the one from before" in said
     assert "FEEDD_SOCKET" in said
 
 

@@ -111,7 +111,7 @@ def test_emptied_content_is_guarded_however_small(tmp_path: Path) -> None:
     site.build()
 
     (site.content / "only.md").unlink()
-    assert guarded(site.build()) == ["1 of 1 published articles would leave the feeds at once; all of them stay"]
+    assert guarded(site.build()) == ["1 of 1 published articles would leave the feeds at once; these stay"]
     assert site.titles() == ["Only"]
 
     site.build(approved=True)
@@ -170,7 +170,7 @@ def test_articles_that_nobody_sees_count_neither_as_public_nor_as_leaving(tmp_pa
 
     for number in range(3):
         (site.content / f"{number}.md").unlink()
-    assert guarded(site.build()) == ["3 of 4 published articles would leave the feeds at once; all of them stay"]
+    assert guarded(site.build()) == ["3 of 4 published articles would leave the feeds at once; these stay"]
 
 
 def test_replacing_most_articles_by_others_is_guarded(site: Site) -> None:
@@ -330,7 +330,7 @@ def test_guard_adds_up_what_leaves_in_small_portions(site: Site) -> None:
 
     assert [len(report.left) for report in (first, second, third)] == [3, 1, 0]
     assert third.withheld == 3
-    assert "after 4 others" in third.problems[0].what
+    assert "after the 4 that left within a minute" in third.problems[0].what
     assert numbers(site) == list(range(4, 20))
 
 

@@ -139,7 +139,7 @@ def test_status_is_a_dozen_lines() -> None:
         "feedd 1.2.3 is ready",
         "  process    4711, since 2024-06-01T07:00:00Z (5 h ago)",
         "  articles   25 articles public in 20 feeds",
-        "  files      33: 30 article, 1 broken, 2 skipped",
+        "  files      33: 30 articles, 1 broken, 2 skipped",
         "  broken     news/a.md:5: publishedDateTime: day is out of range for month",
         "  last run   2024-06-01T11:58:00Z (2 min ago), 0.04 s:"
         " 3 files read, 9 documents written, 2 unchanged; articles: 1 came, 2 left",

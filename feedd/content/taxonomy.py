@@ -15,7 +15,9 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from feedd.content.article import Picture, Provider, pixels
 from feedd.content.links import absolute, host, web_url
@@ -283,8 +285,21 @@ def fingerprint(folders: Iterable[Path]) -> bytes:
     return digest.digest()
 
 
-def read_topics(folders: Iterable[Path]) -> tuple[list[TopicItem], list[Problem]]:
-    """The topics in these directories, and the files that hold none."""
+class Known(Struct, frozen=True, array_like=True):
+    """All that files told of topics and organizations, in the order of the files."""
+
+    topics: tuple[TopicItem, ...] = ()
+    organizations: tuple[OrganizationItem, ...] = ()
+
+
+NOTHING = Known()
+
+
+Item = TypeVar("Item", TopicItem, OrganizationItem)
+
+
+def read_topics(folders: Iterable[Path], last: Iterable[TopicItem] = ()) -> tuple[list[TopicItem], list[Problem]]:
+    """The topics in these directories, and the files that hold none. What cannot be read tells what it told `last`."""
     items: list[TopicItem] = []
     problems: list[Problem] = []
     for path, mapping in _mappings(folders, problems):
@@ -295,11 +310,13 @@ def read_topics(folders: Iterable[Path]) -> tuple[list[TopicItem], list[Problem]
             items.append(TopicItem(name, _text(mapping.get("_id")), parent, names, file))
         else:
             problems.append(_nameless(path))
-    return items, problems
+    return _with_last(items, problems, last, folders)
 
 
-def read_organizations(folders: Iterable[Path]) -> tuple[list[OrganizationItem], list[Problem]]:
-    """The organizations in these directories, and the files that hold none."""
+def read_organizations(
+    folders: Iterable[Path], last: Iterable[OrganizationItem] = ()
+) -> tuple[list[OrganizationItem], list[Problem]]:
+    """The organizations in these directories, and the files that hold none; `last` as above."""
     items: list[OrganizationItem] = []
     problems: list[Problem] = []
     for path, mapping in _mappings(folders, problems):
@@ -311,7 +328,26 @@ def read_organizations(folders: Iterable[Path]) -> tuple[list[OrganizationItem],
             items.append(OrganizationItem(name, domain, names, feed, pictures, shown(str(path))))
         else:
             problems.append(_nameless(path, "name and domain"))
-    return items, problems
+    return _with_last(items, problems, last, folders)
+
+
+def _with_last(
+    items: list[Item], problems: list[Problem], last: Iterable[Item], folders: Iterable[Path]
+) -> tuple[list[Item], list[Problem]]:
+    """With what was known of files and directories that have a problem now."""
+    kept = {place.file: [item for item in last if _is_in(item.file, place.file)] for place in problems}
+    noted = [replace(one, what=f"{one.what}; what it said before stays") if kept[one.file] else one for one in problems]
+    order = [shown(str(folder)) for folder in folders]
+    every = items + [item for some in kept.values() for item in some]
+    return sorted(every, key=lambda item: _rank(item.file, order)) if any(kept.values()) else items, noted
+
+
+def _is_in(file: str, place: str) -> bool:
+    return file == place or file.startswith(f"{place}/")
+
+
+def _rank(file: str, folders: list[str]) -> tuple[int, str]:
+    return next((rank for rank, folder in enumerate(folders) if _is_in(file, folder)), 0), file
 
 
 def _nameless(path: Path, needed: str = "name") -> Problem:

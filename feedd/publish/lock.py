@@ -71,7 +71,7 @@ def _take(handle: int, directory: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         what = f"another feedd{_holder(os.fstat(handle).st_ino)} is writing here"
-        remedy = "Wait until it has ended, or give each its own output.path."
+        remedy = "If it is `feedd run`, the feeds are kept up to date already. Else wait, or give each its own output.path."
         raise PublishError(Problem("locked", what, remedy, str(directory), field="output.path")) from error
 
 

@@ -242,6 +242,8 @@ class Daemon:
         if news.scan or approvals or (again and self._health.scans):
             log.debug("scan", reasons=" ".join(news.scan) or ("approved" if approvals else "again"))
             report = self._look(None, bool(approvals))
+            if approvals:
+                log.warning("approved", left=len(report.left))
             for question in approvals:
                 question.answer(self._approved(report))
         elif news.paths or again or self._is_time():
@@ -277,7 +279,7 @@ class Daemon:
         for problem in new:
             log.problem(problem)
         for problem in gone:
-            log.info("mended", kind=problem.kind, file=problem.file, what=problem.what)
+            log.info("over", kind=problem.kind, file=problem.file)
         self._seen, self._worked = report.now, self._edges.monotonic()
         self._busy_since = self._worked if self._busy_since is None else self._busy_since
         self._due = report.due
@@ -305,10 +307,10 @@ class Daemon:
             log.problem(replace(problem, severity="warning"))
         if len(noticed) > _MOST_NOTICED:
             log.warning("more", problems=len(noticed) - _MOST_NOTICED, remedy="`feedd check` shows all.")
-        counts = {name: len(ids) for name, ids in (("came", report.came), ("changed", report.changed)) if ids}
         (log.info if report.read or report.written or report.problems else log.debug)(
-            "run", read=report.read, written=len(report.written), unchanged=report.unchanged, **counts,
-            left=len(report.left), withheld=report.withheld, problems=len(report.problems), seconds=f"{seconds:.3f}",
+            "run", read=report.read, written=len(report.written), unchanged=report.unchanged, came=len(report.came),
+            changed=len(report.changed), left=len(report.left), withheld=self._withheld, noticed=len(noticed),
+            problems=len(report.problems), seconds=round(seconds, 3),
         )  # fmt: skip
         if report.came or report.left or self._state == "starting":
             self._published = self._counted()
@@ -320,7 +322,8 @@ class Daemon:
         """The first good publication is done."""
         self._state, self._signs.starting = "ready", False
         self._edges.notifier.ready(self._line())
-        log.info("ready", articles=self._published[0], feeds=self._published[1])
+        broken = self._post.pipeline.index.states().get("broken", 0)
+        log.info("ready", articles=self._published[0], feeds=self._published[1], broken=broken)
 
     def _tell_systemd(self) -> None:
         line = self._line()
@@ -337,7 +340,7 @@ class Daemon:
             if problem not in before:
                 log.problem(problem)
         if before and not self._post.watcher.problems:
-            log.info("mended", what="watching again", watcher=self._post.watcher.kind)
+            log.info("over", kind=before[0].kind, watcher=self._post.watcher.kind)
 
     # Being asked
 
@@ -453,13 +456,18 @@ class Daemon:
             return self._refuse((_fault(error),))
         self._refused = ()
         report = self._look(None)
+        taxonomy = tuple(self._post.pipeline.desk.problems)
         log.info("reloaded", configuration=str(self._file), fingerprint=config.fingerprint[:12])
-        return ReloadReply(is_good(report.problems), report.problems, "the configuration is in force")
+        fine = is_good(report.problems) and not any(problem.severity == "error" for problem in taxonomy)
+        return ReloadReply(fine, (*report.problems, *taxonomy), "the configuration is in force")
 
     def _take_over(self, post: _Post) -> None:
         """Let what belongs to another configuration do the work from now on."""
         former, self._post = self._post, post
         former.leave()
+        if former.config.output.path != post.config.output.path:
+            what = "the feeds there are kept no longer"
+            log.warning("output-moved", former=str(former.config.output.path), what=what)
         if former.lock is not post.lock:
             former.lock.close()
         self._inbox.quiet, self._inbox.limit = post.config.watch.quiet, post.config.watch.limit
@@ -471,7 +479,9 @@ class Daemon:
             for problem in problems:
                 log.problem(problem)
         self._refused = problems
-        return ReloadReply(False, problems, "the configuration from before stays in force", refused=True)
+        stays = "the configuration from before stays in force"
+        log.error("reload-refused", configuration=str(self._file), problems=len(problems), what=stays)
+        return ReloadReply(False, problems, stays, refused=True)
 
     # Rest
 

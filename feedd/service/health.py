@@ -37,9 +37,9 @@ class Health:
         """Take in what a run reported, which looked at everything or only at some paths; gives the problems that are
         new, and those that are gone.
         """
-        before = dict.fromkeys(self.problems)
-        kept = () if everything else (problem for problem in before if problem.kind in _BY_SCANS)
-        now = dict.fromkeys((*reported, *kept))
+        before, reported = dict.fromkeys(self.problems), tuple(reported)
+        stays = set() if everything else _BY_SCANS.difference(problem.kind for problem in reported)
+        now = dict.fromkeys((*reported, *(problem for problem in before if problem.kind in stays)))
         self.problems = tuple(now)
         self._tries = self._tries + 1 if any(problem.kind in _PASSING for problem in now) else 0
         return [problem for problem in now if problem not in before], [one for one in before if one not in now]

@@ -196,7 +196,7 @@ def open_copy(folder: Path) -> Database:
 
 def _in_file(path: Path, patience: float) -> Database:
     """The database in its file, a new one if that is damaged. Raises one of _TROUBLE where the place is of no use."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)  # it knows of articles that are not public
     try:
         return Database(_for_writing(path, patience), path, durable=True)
     except sqlite3.Error as error:

@@ -261,8 +261,8 @@ class Intake:
         public = 0 if few else self._ledger.public()
         if few or (total != 0 and gone <= guard.fraction * (public + self._lately)):
             return False
-        before = f", after {self._lately} others" if self._lately else ""
-        what = f"{lost} of {public} published articles would leave the feeds at once{before}; all of them stay"
+        before = f", after the {self._lately} that left within a minute" if self._lately else ""
+        what = f"{lost} of {public} published articles would leave the feeds at once{before}; these stay"
         remedy = "If that is meant, approve it: `feedd approve`, or `feedd build --approve`. Else restore the content."
         self._edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
         return True

@@ -541,7 +541,7 @@ def test_status_says_all_that_there_is_to_say(site: Site) -> None:
     assert (found["public"], found["feeds"], found["watcher"]) == (1, 3, "inotify")
     assert [broken["file"] for broken in found["broken"]] == ["broken.md"]
     assert found["configuration"]["file"] == str(site.file)
-    assert found["last"]["read"] == 2
+    assert found["last"]["at"] == NOON
     assert not found["degraded"]
 
 

@@ -4,7 +4,7 @@ from feedd.errors import Problem
 from feedd.service.health import Health, is_good
 
 FULL = Problem("not-written", "cannot be written: No space left on device", "Free space.", "feeds/all.atom")
-GUARD = Problem("guard", "12 of 40 published articles would leave the feeds at once; all of them stay")
+GUARD = Problem("guard", "12 of 40 published articles would leave the feeds at once; these stay")
 LOCKED = Problem("unreadable", "cannot be read: Permission denied", "Let feedd's user read it.", "news/a.md")
 DAMAGED = Problem("state-damaged", "cannot be used: malformed; kept as x, a new one was begun")
 
@@ -60,6 +60,15 @@ def test_what_only_a_scan_can_tell_stays_until_a_scan() -> None:
     assert health.scans
     assert health.take([], True) == ([], [GUARD])
     assert not health.scans
+
+
+def test_what_a_scan_told_gives_way_to_news_of_its_kind() -> None:
+    health = Health()
+    health.take([GUARD], True)
+    worse = Problem("guard", "14 of 40 published articles would leave the feeds at once; these stay")
+    health.take([worse], False)
+
+    assert health.problems == (worse,)
 
 
 def test_what_any_run_can_tell_goes_with_any_run() -> None:

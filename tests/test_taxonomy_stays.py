@@ -1,0 +1,110 @@
+"""What was known of a taxonomy that cannot be read now stays, as the last good version of an article does."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from feedd.testing import Site
+
+SETTINGS = """\
+[taxonomy]
+topics = ["content/_data/topics", "more"]
+providers = ["content/_data/providers"]
+rollup = true
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    site = Site(tmp_path, SETTINGS)
+    site.write("_data/topics/drinks.yaml", "_id: drinks\nname: Drinks\n")
+    site.write("_data/topics/tea.yaml", "_id: tea\nname: Tea & Coffee\nparent: Drinks\naliases: [Tea]\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "sea.yaml").write_text("_id: sea\nname: The Sea\naliases: [Sea]\n", encoding="utf-8")
+    site.write("_data/providers/source.md", "---\nname: The Source\ndomain: source.example\n---\n")
+    site.story("a.md", topics=["Tea"], webUrl="https://source.example/a")
+    site.story("b.md", topics=["Sea"], webUrl="https://source.example/b")
+    return site
+
+
+def file(site: Site) -> Path:
+    return site.content / "_data" / "topics" / "tea.yaml"
+
+
+DAMAGE: dict[str, Callable[[Site], object]] = {
+    "a file is broken": lambda site: file(site).write_text("name: [\n"),
+    "a file is empty": lambda site: file(site).write_text(""),
+    "a file has no name": lambda site: file(site).write_text("_id: tea\n"),
+    "a directory is gone": lambda site: shutil.rmtree(site.content / "_data" / "topics"),
+    "all directories are gone": lambda site: [shutil.rmtree(site.content / "_data"), shutil.rmtree(site.folder / "more")],
+    "the content is gone": lambda site: site.content.rename(site.folder / "away"),
+}
+
+
+@pytest.mark.parametrize("restarts", [True, False], ids=["restarted", "running"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_feeds_stay_as_they_are(site: Site, damage: Callable[[Site], object], restarts: bool) -> None:
+    pipeline = site.pipeline()
+    pipeline.run(site.now)
+    before = site.documents()
+    assert "Tea & Coffee" in {tag for item in site.items() for tag in item["tags"]}
+    damage(site)
+    if restarts:
+        pipeline.close()
+        pipeline = site.pipeline()
+    report = pipeline.run(site.now)
+    again = pipeline.run(site.now)
+    problems = pipeline.problems()
+    pipeline.close()
+
+    assert (report.written, again.written) == ((), ())
+    assert site.documents() == before
+    assert all("what it said before stays" in problem.what for problem in problems)
+    assert problems
+
+
+def test_what_is_wrong_is_reported_by_the_run_that_found_it(site: Site) -> None:
+    site.build()
+    file(site).write_text("name: [\n")
+    report = site.build()
+
+    assert [(problem.file, problem.severity) for problem in report.noticed] == [(str(file(site)), "error")]
+
+
+def test_a_file_that_is_removed_is_forgotten(site: Site) -> None:
+    site.build()
+    file(site).unlink()
+    site.build()
+
+    assert "Tea & Coffee" not in {tag for item in site.items() for tag in item["tags"]}
+
+
+def test_a_directory_that_left_the_configuration_is_forgotten(site: Site) -> None:
+    site.build()
+    shutil.rmtree(site.folder / "more")
+    site.configure(SETTINGS.replace(', "more"', ""))
+    site.build()
+
+    assert "The Sea" not in {tag for item in site.items() for tag in item["tags"]}
+
+
+def test_a_mended_file_counts_again(site: Site) -> None:
+    site.build()
+    file(site).write_text("name: [\n")
+    site.build()
+    file(site).write_text("_id: tea\nname: Hot Drinks\naliases: [Tea]\n")
+    site.build()
+
+    assert "Hot Drinks" in {tag for item in site.items() for tag in item["tags"]}
+
+
+def test_directories_that_were_never_there_are_only_reported(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[taxonomy]\ntopics = ["nowhere"]\n')
+    site.story("a.md")
+    report = site.build()
+
+    assert [problem.kind for problem in report.noticed] == ["no-taxonomy"]
+    assert os.listdir(site.feeds)
