@@ -333,11 +333,12 @@ def _place_of_socket(file: Path) -> Path:
 
 
 def _alone(config: "Config", stack: ExitStack) -> None:
-    """Let no other feedd write into the output directory until the stack ends."""
-    from feedd.publish.lock import sole_writer
+    """Let no other feedd write into the output directory or the state until the stack ends."""
+    from feedd.publish.lock import sole_keeper, sole_writer
 
     try:
         stack.enter_context(sole_writer(config.output.path))
+        stack.enter_context(sole_keeper(config.state.path))
     except FeeddError as error:
         click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
         sys.exit(PROBLEMS)

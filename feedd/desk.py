@@ -88,8 +88,8 @@ class Job(Struct, frozen=True, array_like=True):
 class Desk:
     """One configuration with its taxonomy, ready to work on files and entries; `thorough` as in `article.Rules`.
 
-    `last` is what taxonomy files told when they were last read: of those that cannot be read now, this stays. `known` is
-    what they tell now.
+    `last` is what taxonomy files told when they were last read: of those that cannot be read now, this stays. `known`
+    is what they tell now.
     """
 
     def __init__(self, config: Config, thorough: bool = False, last: Known = NOTHING) -> None:

@@ -188,19 +188,20 @@ class Pipeline:
     ) -> Report:
         """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
         complete, self._complete, self._heard = self._complete, False, _News()
-        self._stories, self._told_now = None, {}
+        self._stories, self._told_now, lost = None, {}, self._lost
         try:
             with self._database.transaction():
                 report = self._run(now, hints if complete else None, approved, outcome)
         except StateError as error:
             if rescues == _RESCUES:
                 raise
+            self._lost = lost
             self._work_on(self._database.rescued(error, blank=rescues > 0))
             self._rescued = True
             again = _Outcome(outcome.written)
             return self._attempt(now, None, approved, again, (*faults, *self._database.problems), rescues + 1)
         except BaseException:
-            self._catalogue = None
+            self._catalogue, self._lost = None, lost
             raise
         self._complete = True
         return replace(report, problems=(*faults, *report.problems))

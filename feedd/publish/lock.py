@@ -12,28 +12,45 @@ from functools import partial
 from pathlib import Path
 
 from feedd.errors import Problem, PublishError
+from feedd.state.database import STATE_MODE
 
 _LOCKS = Path("/proc/locks")
 
 
 @contextmanager
-def sole_writer(directory: Path) -> Iterator[Callable[[], bool]]:
-    """Hold the lock of an output directory, which is made if it is not there. Gives what tells whether that directory
-    still lies at its path.
+def sole_writer(
+    directory: Path, field: str = "output.path", mode: int = 0o777
+) -> Iterator[Callable[[], bool]]:
+    """Hold the lock of an output directory, which is made (with `mode`) if it is not there. Gives what tells whether
+    that directory still lies at its path. `field` is the key of the configuration that names it: the state has one writer, too.
 
     Raises PublishError where another process holds it, or where the directory cannot be made.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode, parents=True, exist_ok=True)
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         what, remedy = f"cannot be used: {error.strerror}", "Mend the place or its permissions."
-        raise PublishError(Problem("not-writable", what, remedy, str(directory), field="output.path")) from error
+        raise PublishError(Problem("not-writable", what, remedy, str(directory), field=field)) from error
     try:
-        _take(handle, directory)
+        _take(handle, directory, field)
         yield partial(_lies, handle, directory)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def sole_keeper(directory: Path) -> Iterator[None]:
+    """Hold the lock of a state directory: two that remember in one place would tell the world two things. One that
+    cannot be made is nobody's: whoever finds it so works from memory. Raises PublishError where another holds it.
+    """
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(sole_writer(directory, "state.path", STATE_MODE))
+        except PublishError as error:
+            if error.problem.kind == "locked":
+                raise
+        yield
 
 
 class Hold:
@@ -66,13 +83,13 @@ def _lies(handle: int, directory: Path) -> bool:
     return False
 
 
-def _take(handle: int, directory: Path) -> None:
+def _take(handle: int, directory: Path, field: str) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         what = f"another feedd{_holder(os.fstat(handle).st_ino)} is writing here"
-        remedy = "If it is `feedd run`, the feeds are kept up to date already. Else wait, or give each its own output.path."
-        raise PublishError(Problem("locked", what, remedy, str(directory), field="output.path")) from error
+        remedy = f"If it is `feedd run`, it keeps the feeds up to date. Else wait, or give each its own {field}."
+        raise PublishError(Problem("locked", what, remedy, str(directory), field=field)) from error
 
 
 def _holder(inode: int) -> str:

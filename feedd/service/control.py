@@ -157,6 +157,12 @@ class Control:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def lies(self) -> bool:
+        """Whether the socket is still found at its path."""
+        with suppress(OSError):
+            return _identity(self.path) == self._inode
+        return False
+
     def close(self) -> None:
         """Answer all who wait that the daemon is stopping, and take the socket away."""
         if self._thread.is_alive():

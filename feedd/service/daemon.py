@@ -24,7 +24,7 @@ from feedd.desk import tree_of
 from feedd.errors import ConfigError, FeeddError, Problem, PublishError
 from feedd.pipeline import Pipeline, Progress, Report
 from feedd.publish.directory import Directory
-from feedd.publish.lock import Hold
+from feedd.publish.lock import Hold, sole_keeper
 from feedd.service import log
 from feedd.service.control import Control
 from feedd.service.health import Health, is_good
@@ -122,6 +122,7 @@ class _Post:
     watcher: Watcher
     schedule: Schedule
     lock: Hold
+    keeping: ExitStack
     control: Control
 
     def leave(self) -> None:
@@ -194,6 +195,7 @@ class Daemon:
         for control in (*self._parting, self._post.control):
             control.close()
         self._post.lock.close()
+        self._post.keeping.close()
         log.info("stop", seconds=round(self._edges.monotonic() - self._since))
 
     def _patience(self) -> float:
@@ -210,6 +212,7 @@ class Daemon:
         self._tell_of_watcher(before)
         self._post.schedule.check()
         self._check_output()
+        self._check_socket()
         asked = {command: [one for one in news.questions if one.command == command] for command in _COMMANDS}
         reloaded = (news.reload or asked["reload"]) and self._reload(asked["reload"])
         if not reloaded or asked["approve"]:
@@ -233,6 +236,14 @@ class Daemon:
             if unlocked != self._unlocked:
                 log.problem(error.problem)
         self._unlocked = unlocked
+
+    def _check_socket(self) -> None:
+        """Listen anew where the socket was taken away."""
+        former = self._post.control
+        if not former.lies():
+            with suppress(FeeddError):  # at the next turn
+                self._post.control = Control(former.path, self._inbox, self._busy)
+                self._parting.append(former)
 
     # Looking
 
@@ -315,7 +326,7 @@ class Daemon:
         if report.came or report.left or self._state == "starting":
             self._published = self._counted()
         self._tell_systemd()
-        if self._state == "starting" and is_good(report.problems):
+        if self._state == "starting" and _is_good(report):
             self._get_ready()
 
     def _get_ready(self) -> None:
@@ -391,7 +402,7 @@ class Daemon:
         )))  # fmt: skip
 
     def _approved(self, report: Report) -> Reply:
-        return told(ApproveReply(is_good(report.problems), len(report.left), report.withheld, report.problems))
+        return told(ApproveReply(_is_good(report), len(report.left), report.withheld, report.problems))
 
     # Another configuration
 
@@ -406,6 +417,11 @@ class Daemon:
             else:
                 lock = Hold(config.output.path)
                 failing.callback(lock.close)
+            if former and former.config.state.path == config.state.path:
+                keeping = former.keeping
+            else:
+                keeping = failing.enter_context(ExitStack())
+                keeping.enter_context(sole_keeper(config.state.path))
             pipeline = self._edges.open(config, self._signs)
             failing.callback(pipeline.close)
             if former and former.config.control == config.control:
@@ -414,7 +430,8 @@ class Daemon:
                 control = Control(config.control.socket, self._inbox, self._busy)
             failing.pop_all()
         return _Post(
-            config, int(self._edges.clock()), pipeline, self._watcher(config), self._schedule(config), lock, control
+            config, int(self._edges.clock()), pipeline, self._watcher(config), self._schedule(config), lock, keeping,
+            control,
         )  # fmt: skip
 
     def _watcher(self, config: Config) -> Watcher:
@@ -458,7 +475,7 @@ class Daemon:
         report = self._look(None)
         taxonomy = tuple(self._post.pipeline.desk.problems)
         log.info("reloaded", configuration=str(self._file), fingerprint=config.fingerprint[:12])
-        fine = is_good(report.problems) and not any(problem.severity == "error" for problem in taxonomy)
+        fine = _is_good(report) and not any(problem.severity == "error" for problem in taxonomy)
         return ReloadReply(fine, (*report.problems, *taxonomy), "the configuration is in force")
 
     def _take_over(self, post: _Post) -> None:
@@ -470,6 +487,8 @@ class Daemon:
             log.warning("output-moved", former=str(former.config.output.path), what=what)
         if former.lock is not post.lock:
             former.lock.close()
+        if former.keeping is not post.keeping:
+            former.keeping.close()
         self._inbox.quiet, self._inbox.limit = post.config.watch.quiet, post.config.watch.limit
         self._edges.log(post.config.log)
         self._begin(post)
@@ -495,6 +514,10 @@ class Daemon:
         gc.collect()
         gc.freeze()  # what is there now need not be looked through again
         _trim()
+
+
+def _is_good(report: Report) -> bool:
+    return is_good(report.problems, len(report.written) + report.unchanged)
 
 
 def _fault(error: Exception) -> Problem:

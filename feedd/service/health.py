@@ -17,13 +17,17 @@ _PASSING = {
 """Kinds of problems whose causes may go by themselves."""
 _BY_SCANS = {"no-content", "unreadable-folder", "guard", "failure"}
 """Kinds that only a run tells of which looks at everything."""
-_NOT_GOOD = {"no-content", "not-written", "failure"}
-"""Kinds that say that the feeds could not be brought up to date at all, or not all of them."""
+_NOT_GOOD = {"no-content", "failure"}
+"""Kinds that say that the feeds could not be brought up to date at all."""
 
 
-def is_good(problems: Iterable[Problem]) -> bool:
-    """Whether a run with these problems brought the feeds up to date."""
-    return not any(problem.kind in _NOT_GOOD for problem in problems)
+def is_good(problems: Iterable[Problem], documents: int) -> bool:
+    """Whether a run with these problems, after which so many documents are as they should be, brought feeds up to date.
+
+    One document that cannot be written must not keep a service from starting whose others can.
+    """
+    kinds = {problem.kind for problem in problems}
+    return kinds.isdisjoint(_NOT_GOOD) and (documents > 0 or "not-written" not in kinds)
 
 
 @dataclass(slots=True)

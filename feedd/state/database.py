@@ -16,6 +16,8 @@ import msgspec
 from feedd.errors import Problem, StateError
 
 FILE = "feedd.sqlite3"
+STATE_MODE = 0o750
+"""Of a new state directory: it knows of articles that are not public."""
 VERSION = 3
 """Of the tables below. Files with another version are put aside like corrupt ones."""
 
@@ -196,7 +198,7 @@ def open_copy(folder: Path) -> Database:
 
 def _in_file(path: Path, patience: float) -> Database:
     """The database in its file, a new one if that is damaged. Raises one of _TROUBLE where the place is of no use."""
-    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)  # it knows of articles that are not public
+    path.parent.mkdir(STATE_MODE, parents=True, exist_ok=True)
     try:
         return Database(_for_writing(path, patience), path, durable=True)
     except sqlite3.Error as error:

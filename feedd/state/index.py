@@ -5,6 +5,7 @@ whose file is broken now. Does not decide what is shown; it only keeps, for each
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -103,6 +104,8 @@ class Index:
 
     def stamp(self, path: str) -> bytes | None:
         """The stamp of a file, None for one that is not known."""
+        if not _can_be_known(path):
+            return None
         row = self._execute("SELECT stamp FROM file WHERE path = ?", (path,)).fetchone()
         return row[0] if row else None
 
@@ -112,6 +115,8 @@ class Index:
 
     def below(self, folder: str) -> list[str]:
         """The files that are known below a folder, whose path ends in a slash."""
+        if not _can_be_known(folder):
+            return []
         after = folder[:-1] + chr(ord("/") + 1)
         return [path for (path,) in self._execute("SELECT path FROM file WHERE path > ? AND path < ?", (folder, after))]
 
@@ -333,3 +338,10 @@ def _columns(record: Record, id: str | None) -> tuple[Any, ...]:
         record.stamp, record.state, id, record.guid, record.story, record.public, record.since, record.until,
         record.modified, record.traits, record.look, record.links,
     )  # fmt: skip
+
+
+def _can_be_known(path: str) -> bool:
+    """Whether a path is UTF-8, as all are that are known: SQLite cannot even be asked for another."""
+    with suppress(UnicodeEncodeError):
+        return path.isascii() or bool(path.encode())
+    return False

@@ -47,6 +47,7 @@ class Rendered:
         if known and known[0] == told and id not in self._failed:
             return True
         self._entries.pop(id, None)
+        self._new.discard(id)
         return False
 
     def _holds_any(self) -> bool:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from feedd.errors import PublishError
-from feedd.publish.lock import Hold, sole_writer
+from feedd.publish.lock import Hold, sole_keeper, sole_writer
 
 HOLDER = """
 import sys
 from pathlib import Path
-from feedd.publish.lock import sole_writer
+from feedd.publish.lock import sole_writer, sole_keeper
 with sole_writer(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -97,3 +97,17 @@ def test_lock_dies_with_its_holder(tmp_path: Path) -> None:
 
     with sole_writer(tmp_path):
         pass
+
+
+def test_a_state_has_one_keeper(tmp_path: Path) -> None:
+    state, says = tmp_path / "state", r"state\.path: another feedd, process \d+, is writing here"
+    with sole_keeper(state):
+        with pytest.raises(PublishError, match=says), sole_keeper(state):
+            pass
+        assert state.stat().st_mode & 0o777 == 0o750
+
+
+def test_a_state_that_cannot_be_made_is_in_nobodys_way(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with sole_keeper(tmp_path / "file" / "state"):
+        assert not (tmp_path / "file" / "state").exists()

@@ -623,3 +623,30 @@ def test_a_configuration_that_changes_while_the_daemon_starts_is_loaded(site: Si
 
     with running(site, open=opened):
         eventually(lambda: (site.feeds / "extra.json").exists())
+
+
+def test_a_socket_that_is_taken_away_is_made_again(site: Site) -> None:
+    with running(site):
+        place = site.state / "control.sock"
+        place.unlink()
+        eventually(place.is_socket)
+        assert ask(place, "status", 10)["ok"]
+        shutil.rmtree(site.state)
+        eventually(place.is_socket)
+        assert ask(place, "status", 10)["ok"]
+
+
+def test_a_document_that_cannot_be_written_keeps_nobody_from_starting(site: Site, manager: ServiceManager) -> None:
+    (site.feeds / "all.rss").mkdir(parents=True)
+    with running(site, notifier=Notifier(manager.address)) as inbox:
+        assert any("READY=1" in told for told in manager.queued())
+        assert status(inbox)["degraded"]
+        assert titles(site) == {"first"}
+
+
+def test_two_daemons_do_not_share_a_state(site: Site, tmp_path: Path) -> None:
+    settings = f'[state]\npath = "{site.state}"\n[control]\nsocket = "other.sock"\n'
+    with running(site):
+        other = Site(tmp_path / "other", settings)
+        with pytest.raises(PublishError, match=r"state\.path: another feedd"), running(other):
+            pass

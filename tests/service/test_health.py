@@ -86,9 +86,14 @@ def test_files_that_could_not_be_read_are_looked_at_again() -> None:
 
 
 def test_a_run_is_good_although_articles_are_broken_or_the_guard_holds_some() -> None:
-    assert is_good([])
-    assert is_good([GUARD, LOCKED, DAMAGED])
+    assert is_good([], 0)
+    assert is_good([GUARD, LOCKED, DAMAGED], 0)
 
 
-def test_a_run_is_not_good_if_documents_could_not_be_written() -> None:
-    assert not is_good([GUARD, FULL])
+def test_a_run_is_good_if_some_documents_could_be_written() -> None:
+    assert is_good([FULL], 1)
+    assert not is_good([GUARD, FULL], 0)
+
+
+def test_a_run_without_content_is_not_good() -> None:
+    assert not is_good([Problem("no-content", "cannot be listed")], 3)
