@@ -22,7 +22,8 @@ def sole_writer(
     directory: Path, field: str = "output.path", mode: int = 0o777
 ) -> Iterator[Callable[[], bool]]:
     """Hold the lock of an output directory, which is made (with `mode`) if it is not there. Gives what tells whether
-    that directory still lies at its path. `field` is the key of the configuration that names it: the state has one writer, too.
+    that directory still lies at its path. `field` is the key of the configuration that names it: the state has one
+    writer, too.
 
     Raises PublishError where another process holds it, or where the directory cannot be made.
     """
