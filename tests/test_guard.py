@@ -358,3 +358,24 @@ def test_a_clock_that_is_set_back_forgets_what_left(site: Site) -> None:
     reports = hourglass(site, range(3), range(3, 6), wait=-1)
 
     assert [report.withheld for report in reports] == [0, 0]
+
+
+def test_what_a_failed_run_would_have_let_go_does_not_count(site: Site) -> None:
+    """It left in no run: the next one must not add it to itself."""
+    fails = False
+
+    def progress(what: str, done: int, total: int) -> None:
+        if fails and what == "feeds":
+            raise OSError("the disk is on fire")
+
+    pipeline = site.pipeline(progress=progress)
+    pipeline.run(site.now)
+    remove(site, 0, 1, 2)
+    fails = True
+    with pytest.raises(OSError, match="fire"):
+        pipeline.run(site.now)
+    fails = False
+    report = pipeline.run(site.now)
+    pipeline.close()
+
+    assert (report.withheld, len(report.left)) == (0, 3)

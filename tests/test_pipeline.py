@@ -1,5 +1,6 @@
 """The pipeline: what subscribers see after a run, what a run leaves alone, and what it remembers."""
 
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -1008,6 +1009,19 @@ def test_hidden_folders_and_those_that_are_left_out_hold_nothing(site: Site) -> 
     report = after_hints(site, change, ".git/", "node_modules/", "a/.hidden/", "a/node_modules/b/", "no/such/")
 
     assert (report.read, report.problems) == (0, ())
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.md", b"caf\xe9.jpg", b"caf\xe9/a.md"])
+def test_a_hint_that_is_not_utf8_costs_nothing_else(site: Site, name: bytes) -> None:
+    def change() -> None:
+        site.story(path, "Nameless")
+        site.story("new.md", "New", webUrl="https://source.example/new")
+
+    path = os.fsdecode(name)
+    report = after_hints(site, change, path, f"{path.partition('/')[0]}/", "new.md")
+
+    assert len(report.came) == 1
+    assert {problem.kind for problem in report.problems} <= {"bad-file-name"}
 
 
 def test_the_folder_of_all_is_looked_at_as_in_a_scan(site: Site, archive: Path) -> None:

@@ -39,6 +39,17 @@ def test_an_entry_that_is_told_otherwise_is_written_again(database: Database) ->
     assert "a" not in rendered
 
 
+def test_an_entry_that_was_not_written_again_after_all_does_not_hinder_the_rest(database: Database) -> None:
+    rendered = Rendered(database)
+    rendered.keep("a", TOLD, ENTRY)
+    rendered.keep("b", TOLD, ENTRY)
+    rendered.recall("a", LATER)
+    rendered.rest()
+
+    assert rendered.recall("b", TOLD)
+    assert not rendered.recall("a", LATER)
+
+
 def test_what_failed_is_tried_again_and_named(database: Database) -> None:
     rendered = Rendered(database)
 
