@@ -239,7 +239,7 @@ class Pipeline:
             self._database.set("settings", b"")
             return Report(now, problems=(*problems, _BLIND))
         stale, last, due = self._stale(hints, now), self._number("now", now), self._number("due", now + 1)
-        if not (renewed or changes or stale) and last <= now < due:
+        if not (renewed or changes or stale or self._directory.unsettled) and last <= now < due:
             written, due_at = tuple(outcome.written), self._number("due", 0) or None
             report = Report(now, written=written, due=due_at, problems=tuple(problems))
         else:

@@ -84,14 +84,19 @@ class Directory:
         finally:
             os.close(file)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether there are renames that may not outlast a power cut."""
+        return bool(self._touched)
+
     def settle(self) -> None:
-        """Make the renames durable: sync every folder that took a document since the last call. Raises OSError for the
-        first that cannot be synced, when all others are.
+        """Make the renames durable: sync every folder that took a document since it was last synced. Raises OSError for
+        the first that cannot be synced, when all others are.
         """
-        folders, self._touched = self._touched, set()
-        errors = [error for folder in sorted(folders) if (error := self._settle(folder))]
-        if errors:
-            raise errors[0]
+        failed = {folder: error for folder in sorted(self._touched) if (error := self._settle(folder))}
+        self._touched = set(failed)
+        for error in failed.values():
+            raise error
 
     def _settle(self, folder: str) -> OSError | None:
         try:

@@ -27,7 +27,7 @@ from feedd.publish.directory import Directory
 from feedd.publish.lock import Hold, sole_keeper
 from feedd.service import log
 from feedd.service.control import Control
-from feedd.service.health import Health, is_good
+from feedd.service.health import OF_FILES, Health, is_good
 from feedd.service.inbox import Inbox, News, Question, Reply
 from feedd.service.schedule import Schedule
 from feedd.service.systemd import Notifier
@@ -52,7 +52,7 @@ TICK = 2.0
 """Seconds after which the loop looks at the clock, and at those who are to wake it, although nobody did."""
 
 _HEED = 0.2  # seconds between two looks at the surroundings during a run
-_EXTENSION = 30.0  # seconds that systemd is asked for, again and again, during a long start
+_EXTENSION = 30.0  # seconds that systemd is asked for, again and again, during a long start or reload
 _REST = 5.0  # seconds without work after which memory is given back
 _NO_REST = 60.0  # seconds after which it is although there always is work
 _MOST_NOTICED = 20  # problems of files that one run logs: `feedd check` names all
@@ -94,7 +94,7 @@ class _Signs:
     def __init__(self, inbox: Inbox, edges: Edges) -> None:
         self._inbox, self._edges = inbox, edges
         self._next = 0.0
-        self.starting = True
+        self.state: State = "starting"
         self.running: Running | None = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
@@ -106,9 +106,9 @@ class _Signs:
             return
         self._next = moment + _HEED
         self.running = Running(what, done, total)
-        if self.starting:
+        if self.state != "ready":
             self._edges.notifier.extend(_EXTENSION)
-            self._edges.notifier.status(f"starting: {what} {done}" + (f"/{total}" if total else ""))
+            self._edges.notifier.status(f"{self.state}: {what} {done}" + (f"/{total}" if total else ""))
         self._edges.notifier.watchdog()
 
 
@@ -137,9 +137,8 @@ class Daemon:
 
     def __init__(self, file: Path, config: Config, inbox: Inbox, edges: Edges = Edges()) -> None:
         self._file, self._config, self._inbox, self._edges = file, config, inbox, edges
-        self._signs = _Signs(inbox, edges)
+        self._signs = _Signs(inbox, edges)  # which know the state that the daemon is in
         self._health = Health()
-        self._state: State = "starting"
         self._started, self._since = int(edges.clock()), edges.monotonic()
         self._refused: tuple[Problem, ...] = ()
         self._unlocked: tuple[Problem, ...] = ()  # why the output directory is not locked, if it is not
@@ -189,7 +188,7 @@ class Daemon:
         return False
 
     def _end(self) -> None:
-        self._state = "stopping"
+        self._signs.state = "stopping"
         self._edges.notifier.stopping()
         self._post.leave()
         for control in (*self._parting, self._post.control):
@@ -293,16 +292,20 @@ class Daemon:
             log.info("over", kind=problem.kind, file=problem.file)
         self._seen, self._worked = report.now, self._edges.monotonic()
         self._busy_since = self._worked if self._busy_since is None else self._busy_since
-        self._due = report.due
+        if report.due is not None or is_good(report.problems, 1):  # a run that failed does not know
+            self._due = report.due
         self._withheld = report.withheld if everything else max(self._withheld, report.withheld)
-        patience = self._health.patience
-        self._again = None if patience is None else self._worked + patience
         self._post.schedule.due(self._due)
-        self._post.schedule.retry(None if patience is None else self._edges.clock() + patience)
+        if everything or self._again is None or not self._health.scans:  # else a scan is waited for
+            self._try_again_after(self._health.patience)
         self._last = LastRun(
             report.now, seconds, report.read, len(report.written), report.unchanged, len(report.came),
             len(report.changed), len(report.left), len(report.problems),
         )  # fmt: skip
+
+    def _try_again_after(self, seconds: float | None) -> None:
+        self._again = None if seconds is None else self._worked + seconds
+        self._post.schedule.retry(None if seconds is None else self._edges.clock() + seconds)
 
     # Telling
 
@@ -323,28 +326,33 @@ class Daemon:
             changed=len(report.changed), left=len(report.left), withheld=self._withheld, noticed=len(noticed),
             problems=len(report.problems), seconds=round(seconds, 3),
         )  # fmt: skip
-        if report.came or report.left or self._state == "starting":
+        if report.came or report.left or self._signs.state == "starting":
             self._published = self._counted()
         self._tell_systemd()
-        if self._state == "starting" and _is_good(report):
+        if self._signs.state == "starting" and _is_good(report):
             self._get_ready()
 
     def _get_ready(self) -> None:
         """The first good publication is done."""
-        self._state, self._signs.starting = "ready", False
+        self._signs.state = "ready"
         self._edges.notifier.ready(self._line())
         broken = self._post.pipeline.index.states().get("broken", 0)
         log.info("ready", articles=self._published[0], feeds=self._published[1], broken=broken)
 
     def _tell_systemd(self) -> None:
         line = self._line()
-        if line != self._said or self._signs.starting:  # which said what the run was at
+        if line != self._said or self._signs.state != "ready":  # else it was said what the run is at
             self._said = line
             self._edges.notifier.status(line)
 
     def _line(self) -> str:
-        """The state in one line. Of what is under embargo nothing is said, not even that it is there."""
-        return summary(replace(self._brief(), due=None))
+        """The state in one line, for all to see: of what is not public nothing is said, not even that it is there."""
+        reasons = tuple(map(_without_name, self._problems()))
+        return summary(replace(self._brief(), due=None, reasons=reasons))
+
+    def _problems(self) -> tuple[Problem, ...]:
+        """Why not all is as it should be."""
+        return (*self._health.problems, *self._unlocked, *self._post.watcher.problems, *self._refused[:1])
 
     def _tell_of_watcher(self, before: Sequence[Problem]) -> None:
         for problem in self._post.watcher.problems:
@@ -364,10 +372,11 @@ class Daemon:
     def _brief(self) -> Status:
         """What can be said without asking the state."""
         now, post = int(self._edges.clock()), self._post
-        problems = (*self._health.problems, *self._unlocked, *post.watcher.problems, *self._refused[:1])
+        problems = self._problems()
         in_force = InForce(str(self._file), post.loaded, post.config.fingerprint, tuple(map(str, self._refused)))
+        since = self._edges.monotonic() - self._since
         return Status(
-            __version__, os.getpid(), now, self._started, self._edges.monotonic() - self._since, self._state, in_force,
+            __version__, os.getpid(), now, self._started, since, self._signs.state, in_force,
             degraded=bool(problems), reasons=tuple(map(str, problems)), public=self._published[0],
             feeds=self._published[1], withheld=self._withheld, last=self._last, due=self._due,
             watcher=post.watcher.kind,
@@ -412,12 +421,12 @@ class Daemon:
         """
         assert config.control.socket is not None  # noqa: S101 - filled in by `config`
         with ExitStack() as failing:
-            if former and former.config.output.path == config.output.path:
+            if former and _is_same(former.config.output.path, config.output.path):
                 lock = former.lock
             else:
                 lock = Hold(config.output.path)
                 failing.callback(lock.close)
-            if former and former.config.state.path == config.state.path:
+            if former and _is_same(former.config.state.path, config.state.path):
                 keeping = former.keeping
             else:
                 keeping = failing.enter_context(ExitStack())
@@ -428,11 +437,10 @@ class Daemon:
                 control = former.control
             else:
                 control = Control(config.control.socket, self._inbox, self._busy)
+                failing.callback(control.close)
+            watcher, schedule = self._watcher(config), self._schedule(config)
             failing.pop_all()
-        return _Post(
-            config, int(self._edges.clock()), pipeline, self._watcher(config), self._schedule(config), lock, keeping,
-            control,
-        )  # fmt: skip
+        return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, keeping, control)
 
     def _watcher(self, config: Config) -> Watcher:
         taxonomy = (*config.taxonomy.topics, *config.taxonomy.providers)
@@ -446,13 +454,13 @@ class Daemon:
 
     def _reload(self, asked: Sequence[Question]) -> bool:
         """Load the configuration anew and look at everything by it; False if it is refused, and nothing has changed."""
-        former, state = self._post, self._state
+        former, state = self._post, self._signs.state
         if state == "ready":
-            self._state = "reloading"
+            self._signs.state = "reloading"
             self._edges.notifier.reloading(time.monotonic_ns() // 1000)
         reply = self._loaded()
         if state == "ready":
-            self._state = "ready"
+            self._signs.state = "ready"
             self._edges.notifier.ready(self._line())
         for question in asked:
             question.answer(told(reply))
@@ -514,6 +522,16 @@ class Daemon:
         gc.collect()
         gc.freeze()  # what is there now need not be looked through again
         _trim()
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one place."""
+    return one.resolve() == other.resolve()
+
+
+def _without_name(problem: Problem) -> str:
+    """A problem as all may read it: a content file is not named, since it may be one that is not public."""
+    return f"a content file: {problem.kind}" if problem.kind in OF_FILES else str(problem)
 
 
 def _is_good(report: Report) -> bool:

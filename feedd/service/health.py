@@ -15,8 +15,10 @@ _PASSING = {
     "no-content", "not-written", "not-synced", "unreadable", "unreadable-folder", "state-unusable", "guard", "failure",
 }  # fmt: skip
 """Kinds of problems whose causes may go by themselves."""
-_BY_SCANS = {"no-content", "unreadable-folder", "guard", "failure"}
+_BY_SCANS = {"no-content", "unreadable-folder", "bad-file-name", "guard", "failure"}
 """Kinds that only a run tells of which looks at everything."""
+OF_FILES = {"unreadable", "unreadable-folder", "bad-file-name"}
+"""Kinds of problems that name files of the content."""
 _NOT_GOOD = {"no-content", "failure"}
 """Kinds that say that the feeds could not be brought up to date at all."""
 
@@ -44,8 +46,12 @@ class Health:
         before, reported = dict.fromkeys(self.problems), tuple(reported)
         stays = set() if everything else _BY_SCANS.difference(problem.kind for problem in reported)
         now = dict.fromkeys((*reported, *(problem for problem in before if problem.kind in stays)))
+        is_try = everything or not self.scans
         self.problems = tuple(now)
-        self._tries = self._tries + 1 if any(problem.kind in _PASSING for problem in now) else 0
+        if not any(problem.kind in _PASSING for problem in now):
+            self._tries = 0
+        elif is_try:
+            self._tries += 1
         return [problem for problem in now if problem not in before], [one for one in before if one not in now]
 
     @property

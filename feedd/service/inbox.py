@@ -132,12 +132,6 @@ class Inbox:
         with self._posted:
             self._posted.notify()
 
-    def questions(self) -> list[Question]:
-        """The questions that wait, which are taken out: for those that can be answered while a run is under way."""
-        with self._posted:
-            asked, self._questions = self._questions, []
-        return asked
-
     def take(self, timeout: float | None = None) -> News:
         """All that is ripe, as soon as anything is; nothing, if nothing is after so many seconds."""
         with self._posted:

@@ -6,7 +6,7 @@ import re
 import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 from feedd.config import Config
 from feedd.errors import Problem, PublishError
 from feedd.feeds.entry import Document
-from feedd.pipeline import Pipeline, Progress
+from feedd.pipeline import Pipeline, Progress, Report
 from feedd.publish.directory import Directory, Placed
 from feedd.service.control import ask
 from feedd.service.inbox import Inbox
@@ -24,7 +24,9 @@ from feedd.service.systemd import Notifier
 from feedd.state.database import open_database
 from feedd.testing import NOON, FailingDirectory, ServiceManager, Site, asked, eventually, no_sync, running
 
-AT_ONCE = '[watch]\nquiet = "0ms"\n'
+# The clock of these sites stands in the past: what is to be done within the hour would be done at once, and hide that a
+# change was not heard of.
+AT_ONCE = '[schedule]\nrescan = "900000h"\n[watch]\nquiet = "0ms"\n'
 FEW = AT_ONCE + "[guard]\ncount = 2\n"
 
 
@@ -299,7 +301,7 @@ def test_a_bad_configuration_is_refused_with_its_line_and_the_old_one_goes_on(si
         reply = asked(inbox, "reload")
         (problem,) = reply["problems"]
         assert (reply["ok"], reply["refused"]) == (False, True)
-        assert (problem["file"], problem["line"], problem["field"]) == (str(site.file), 8, "output.limt")
+        assert (problem["file"], problem["line"], problem["field"]) == (str(site.file), 10, "output.limt")
         assert "limit" in problem["remedy"]
         site.story("second.md")
         eventually(lambda: titles(site) == {"first", "second"})
@@ -650,3 +652,83 @@ def test_two_daemons_do_not_share_a_state(site: Site, tmp_path: Path) -> None:
         other = Site(tmp_path / "other", settings)
         with pytest.raises(PublishError, match=r"state\.path: another feedd"), running(other):
             pass
+
+
+def test_idle_nothing_is_looked_at(site: Site) -> None:
+    """Else these tests would not notice that a change was not heard of."""
+    runs: list[object] = []
+
+    class Counting(Pipeline):
+        def run(self, now: int, hints: Iterable[str] | None = None, approved: bool = False) -> Report:
+            runs.append(hints)
+            return super().run(now, hints, approved)
+
+    def opened(config: Config, progress: Progress) -> Pipeline:
+        return Counting(config, open_database(config.state.path), Directory(config.output.path, no_sync), progress)
+
+    site.settle()
+    hands = [0.0]
+    with running(site, open=opened, monotonic=lambda: hands[0]) as inbox:
+        for moment in range(20):
+            hands[0] = float(moment)
+            inbox.wake()
+            asked(inbox, "status")
+    assert runs == [None]
+
+
+def test_guard_lets_go_under_steady_work_when_the_files_are_back(tmp_path: Path) -> None:
+    site = Site(tmp_path, FEW)
+    stories(site, 10)
+    kept = {number: (site.content / f"{number:02}.md").read_text("utf-8") for number in range(6)}
+    with running(site) as inbox:
+        for number in kept:
+            (site.content / f"{number:02}.md").unlink()
+        eventually(lambda: status(inbox)["degraded"])
+        for number, text in kept.items():
+            site.write(f"{number:02}.md", text)
+
+        def is_well() -> bool:
+            site.story("busy.md", f"Busy {len(site.documents())}", published=False)
+            return not status(inbox)["degraded"]
+
+        eventually(is_well)
+        assert len(site.titles()) == 10
+
+
+def test_the_status_line_names_no_content_file(site: Site, manager: ServiceManager) -> None:
+    (site.content / "secret-merger.md").symlink_to("secret-merger.md")
+    with running(site, notifier=Notifier(manager.address)) as inbox:
+        told = " ".join(manager.queued())
+        assert "secret-merger" in " ".join(status(inbox)["reasons"])
+    assert "degraded" in told
+    assert "secret" not in told
+
+
+def test_an_output_directory_by_another_path_is_the_same(site: Site, tmp_path: Path) -> None:
+    with running(site) as inbox:
+        (tmp_path / "alias").symlink_to("feeds")
+        site.configure(f'{AT_ONCE}configuration = false\n[output]\npath = "alias"\n')
+        assert asked(inbox, "reload")["ok"]
+        site.story("second.md")
+        eventually(lambda: titles(site) == {"first", "second"})
+
+
+@pytest.mark.slow
+def test_ten_thousand_files_in_a_burst_are_all_seen(tmp_path: Path) -> None:
+    site, store = Site(tmp_path, AT_ONCE), Site(tmp_path / "store")
+    for number in range(10_000):
+        link = f"https://source.example/{number}"
+        store.story(f"{number % 20}/{number}.md", topics=[f"Topic {number % 30}"], webUrl=link)
+    for number in range(20):
+        (site.content / str(number)).mkdir()
+    with running(site) as inbox:
+        for number in range(10_000):
+            path = f"{number % 20}/{number}.md"
+            (store.content / path).rename(site.content / path)
+        eventually(lambda: status(inbox)["public"] == 10_000, timeout=50)
+        documents = site.documents()
+    fresh = Site(tmp_path / "fresh", AT_ONCE)
+    fresh.content.rmdir()
+    fresh.content.symlink_to(site.content)
+    fresh.build()
+    assert documents == fresh.documents()

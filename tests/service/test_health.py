@@ -44,6 +44,15 @@ def test_the_first_try_after_health_is_soon_again() -> None:
     assert health.patience == 1
 
 
+def test_what_only_a_scan_can_mend_is_not_tried_by_other_runs() -> None:
+    health = Health()
+    health.take([GUARD], True)
+    for _ in range(5):
+        health.take([], False)
+
+    assert health.patience == 1
+
+
 def test_the_healthy_try_nothing_again() -> None:
     health = Health()
     assert health.patience is None

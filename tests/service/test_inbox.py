@@ -340,26 +340,6 @@ def test_no_patience_takes_what_is_there(clock: Time, inbox: Inbox) -> None:
 # --- Questions ---
 
 
-def test_questions_can_be_taken_out_during_a_run(inbox: Inbox) -> None:
-    asked = [Question("status"), Question("reload")]
-    for question in asked:
-        inbox.ask(question)
-
-    assert [id(question) for question in inbox.questions()] == [id(question) for question in asked]
-    assert inbox.questions() == []
-    assert inbox.take(0) == News()
-
-
-def test_taking_out_questions_leaves_all_else(clock: Time, inbox: Inbox) -> None:
-    inbox.hint(["a.md"])
-    inbox.scan("start")
-    inbox.reload()
-    inbox.questions()
-    clock.now = QUIET
-
-    assert inbox.take() == News(frozenset({"a.md"}), ("start",), True)
-
-
 def test_who_asks_gets_the_answer() -> None:
     question = Question("status")
     question.answer({"ok": True})
