@@ -107,3 +107,13 @@ def test_directories_that_were_never_there_are_only_reported(tmp_path: Path) -> 
 
     assert [problem.kind for problem in report.noticed] == ["no-taxonomy"]
     assert site.documents()
+
+
+def test_a_directory_that_comes_back_empty_is_believed(site: Site) -> None:
+    site.build()
+    shutil.rmtree(site.content / "_data" / "topics")
+    site.build()
+    (site.content / "_data" / "topics").mkdir()
+    site.build()
+
+    assert "Tea & Coffee" not in {tag for item in site.items() for tag in item["tags"]}

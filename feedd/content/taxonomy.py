@@ -273,16 +273,26 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def fingerprint(folders: Iterable[Path]) -> bytes:
-    """16 bytes that change when a taxonomy file may have: paths, sizes, times. Reads no file."""
+    """16 bytes that change when a taxonomy file may have: paths, sizes, times; also when a directory can be listed that
+    could not be, and thus told what it told last. Reads no file.
+    """
     digest = blake2b(digest_size=16)
-    for path in files(folders):
-        try:
-            status = os.stat(path)  # noqa: PTH116 - the same function as source.stamp is fed by
-        except OSError:
-            continue
-        digest.update(os.fsencode(path))
-        digest.update(f"\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_size}\0".encode())
+    for folder in folders:
+        with suppress(OSError):
+            inside = _inside(folder)
+            digest.update(os.fsencode(folder) + b"/\0")
+            for path in inside:
+                digest.update(_look(path))
     return digest.digest()
+
+
+def _look(path: Path) -> bytes:
+    """What of a file changes with it; nothing if it is gone."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - the same function as source.stamp is fed by
+    except OSError:
+        return b""
+    return os.fsencode(path) + f"\0{status.st_mtime_ns}\0{status.st_ctime_ns}\0{status.st_size}\0".encode()
 
 
 class Known(Struct, frozen=True, array_like=True):
