@@ -619,11 +619,12 @@ class Pipeline:
         feed, label = self._feed(name, selection, updated, known.label if known else None)
         stale = any(self._rendered.failed(card.id) for card in selection.cards)
         under_way = _UnderWay(name, KnownFeed(label, updated, selection.due, stale))
+        names = (name, *self.desk.plan.aliases(name))
         for column, form in enumerate(self.desk.formats):
             entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]
-            under_way.failed += self._write(feed, form, entries, writers, under_way)
-        for form in self._dropped(name):
-            under_way.failed += self._write(feed, form, (), writers, under_way)
+            under_way.failed += self._write(feed, names, form, entries, writers, under_way)
+        for form, dropped in self._dropped(names):
+            under_way.failed += self._write(feed, dropped, form, (), writers, under_way)
         return under_way
 
     def _end_feed(self, under_way: "_UnderWay", outcome: _Outcome) -> None:
@@ -637,13 +638,18 @@ class Pipeline:
         known = under_way.known
         self.ledger.keep_feed(under_way.name, replace(known, stale=known.stale or bool(under_way.failed)))
 
-    def _dropped(self, name: str) -> list[Format]:
-        """The formats in which a feed was written once and is no more: who still reads those finds nothing in them."""
+    def _dropped(self, names: Sequence[str]) -> Iterator[tuple[Format, list[str]]]:
+        """The formats in which a feed was written once and is no more, and under which of its names that was: who still
+        reads those finds nothing in them.
+        """
         if self._unused is None:
             used = {form.suffix for form in self.desk.formats}
             paths = (path for path, _ in self.ledger.all_written())
             self._unused = {path for path in paths if path.rpartition(".")[2] not in used}
-        return [form for form in FORMATS.values() if f"{name}.{form.suffix}" in self._unused]
+        unused = self._unused
+        for form in FORMATS.values():
+            if dropped := [name for name in names if f"{name}.{form.suffix}" in unused]:
+                yield form, dropped
 
     def _feed(self, name: str, selection: Selection, updated: int, last: str | None) -> tuple[Feed, str]:
         """The head of a feed, and what its topic or provider is called; `last` is what it was called before."""
@@ -660,14 +666,20 @@ class Pipeline:
         return feed, label
 
     def _write(
-        self, feed: Feed, form: Format, entries: Sequence[bytes], writers: "Executor", under_way: "_UnderWay"
+        self,
+        feed: Feed,
+        names: Iterable[str],
+        form: Format,
+        entries: Sequence[bytes],
+        writers: "Executor",
+        under_way: "_UnderWay",
     ) -> list[Problem]:
-        """Let a feed in one format be written to its place, and wherever a former name of it leads."""
+        """Let a feed in one format be written, under each of these names."""
         try:
             data = form.document(feed, entries)
         except RenderError as error:
             return [error.problem]
-        for name in (feed.name, *self.desk.plan.aliases(feed.name)):
+        for name in names:
             document = Document(f"{name}.{form.suffix}", data)
             under_way.documents.append((document.path, writers.submit(self._place, document)))
         return []

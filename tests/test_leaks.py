@@ -275,3 +275,17 @@ def test_a_name_that_now_leads_to_a_topic_without_articles_shows_none(tmp_path: 
     site.build()
     assert leaks(site) == []
     assert site.titles("topics/ocean") == site.titles("topics/water") == []
+
+
+def test_a_former_name_in_a_format_that_is_used_no_more_shows_nothing(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[[taxonomy.topic]]\nname = "Ocean"\n')
+    site.story("first.md", SECRET, topics=["Ocean"])
+    site.build()
+    assert "topics/ocean.rss" in leaks(site)
+    site.configure('[output]\nformats = ["json"]\n[[taxonomy.topic]]\nname = "Sea"\naliases = ["Ocean"]\n')
+    site.build()
+    site.story("first.md", SECRET, published=False)
+    site.story("second.md", topics=[])
+    site.build()
+    assert leaks(site) == []
+    assert not (site.feeds / "topics" / "sea.rss").exists()
