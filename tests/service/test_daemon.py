@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -732,3 +733,34 @@ def test_ten_thousand_files_in_a_burst_are_all_seen(tmp_path: Path) -> None:
     fresh.content.symlink_to(site.content)
     fresh.build()
     assert documents == fresh.documents()
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Site]:
+    """A site whose content lies on a file system of its own, mounted there."""
+    site = Site(tmp_path, FEW)
+    command = ["mount", "-t", "tmpfs", "none", site.content]
+    mounting = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounting.returncode:
+        pytest.skip(f"nothing may be mounted here: {mounting.stderr.strip()}")
+    try:
+        yield site
+    finally:
+        while site.content.is_mount():
+            subprocess.run(["umount", "--lazy", site.content], check=True)
+
+
+def test_content_that_is_unmounted_leaves_the_feeds_as_they_are(mounted: Site, tmp_path: Path) -> None:
+    stories(mounted, 6)
+    with running(mounted) as inbox:
+        before = mounted.documents()
+        kept = shutil.copytree(mounted.content, tmp_path / "copy")
+        subprocess.run(["umount", "--lazy", mounted.content], check=True)
+        eventually(lambda: kinds(inbox) == "guard")
+        assert mounted.documents() == before
+        subprocess.run(["mount", "-t", "tmpfs", "none", mounted.content], check=True)
+        for path in kept.iterdir():
+            shutil.copy2(path, mounted.content)
+        mounted.story("new.md")
+        eventually(lambda: len(mounted.titles()) == 7)
+        eventually(lambda: not status(inbox)["degraded"])
