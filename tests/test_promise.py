@@ -117,7 +117,7 @@ class Author:
         if pick() < 0.15:
             front["topics"].append(NAMED)
         if pick() < 0.3:
-            others = self.random.sample(range(STORIES + 2), 2)
+            others = self.random.sample([*range(STORIES + 2), "vault"], 2)
             links = ((f"See {other}", f"https://source.example/{other}") for other in others)
             front["related"] = [{"title": title, "webUrl": link} for title, link in links]
         secret = pick() < 0.2
@@ -147,11 +147,13 @@ class Author:
 class Reader:
     """Reads whatever is published, as it is put into its place and as it lies there, and keeps what was wrong with it.
 
-    `latest` is the latest moment that the clock ever showed.
+    `latest` is the latest moment that the clock ever showed. The vault is a draft that nobody touches: no related link
+    leads to it, unless it was gone with everything else at some time (`exposed`).
     """
 
     def __init__(self, author: Author, feeds: Path) -> None:
         self.author, self.feeds, self.latest, self.faults = author, feeds, NOON, list[str]()
+        self.exposed = False
         self._read: dict[Path, tuple[int, int]] = {}
 
     @contextmanager
@@ -188,6 +190,8 @@ class Reader:
             json.loads(data) if path.endswith(".json") else etree.fromstring(data)
         except ValueError as error:
             self.faults.append(f"{path} is not whole: {error}")
+        if b"See vault" in data and not self.exposed:
+            self.faults.append(f"{path} leads to the vault")
         for found in {int(number) for _, number in MARK.findall(path.encode() + data)}:
             version = self.author.versions[found]
             if version.secret or version.since > self.latest:
@@ -242,6 +246,7 @@ def differences(found: dict[str, bytes], fresh: dict[str, bytes]) -> list[str]:
 # The site, and what happens to it
 
 TOPICS = "_data/topics"
+FIXED = ("stays.md", "vault.md")
 TOPIC_NAMES = ["AI", "ai", "Thinking Machines", "Sea", "Technology"]
 WHOLE = '["atom", "rss", "json"]'
 
@@ -381,7 +386,7 @@ folders = ["letters"]
     def files(self) -> list[str]:
         """The articles' files that there are, but for one that always stays: without content nothing would leave."""
         found = (path.relative_to(self.site.content) for path in self.site.content.rglob("*.md") if path.is_file())
-        return sorted(path.as_posix() for path in found if path.parts[0][0] not in "._" and path.name != "stays.md")
+        return sorted(path.as_posix() for path in found if path.parts[0][0] not in "._" and path.name not in FIXED)
 
     def folders(self) -> list[str]:
         found = (path.relative_to(self.site.content) for path in self.site.content.rglob("*") if path.is_dir())
@@ -567,6 +572,14 @@ def move_folder(life: Life) -> None:
         (life.site.content / path).rename(life.site.content / life.name("folder"))
 
 
+def edit(life: Life, place: Path) -> None:
+    """Something changes in a place where nobody looks."""
+    files = [path for path in place.rglob("*.md") if path.is_file() and path.name not in FIXED]
+    if files:
+        life.random.choice(sorted(files)).unlink()
+    (place / life.name("edit.md")).write_text(life.text())
+
+
 def take_folder_out(life: Life) -> None:
     """Out of the content and back, perhaps as another, perhaps edited meanwhile."""
     if path := folder(life):
@@ -575,8 +588,7 @@ def take_folder_out(life: Life) -> None:
         (life.site.content / path).rename(away)
         life.pause()
         if life.random.random() < 0.5:
-            next((path for path in away.glob("*.md") if path.is_file()), away / "none").unlink(missing_ok=True)
-            (away / life.name("b.md")).write_text(life.text())
+            edit(life, away)
         if life.random.random() < 0.8:
             back = life.site.content / life.random.choice([path, life.name("folder")])
             if not back.exists():
@@ -643,9 +655,7 @@ def swap_root(life: Life) -> None:
     release = life.site.folder / life.name("release")
     former = life.site.content.resolve()
     shutil.copytree(former, release, symlinks=True)
-    (release / "news").mkdir(exist_ok=True)
-    next((path for path in release.rglob("?.md") if path.is_file()), release / "none").unlink(missing_ok=True)
-    (release / "news" / life.name("b.md")).write_text(life.text())
+    edit(life, release)
     (life.site.folder / "next").symlink_to(release.name)
     (life.site.folder / "next").replace(life.site.content)
     if life.random.random() < 0.5:
@@ -656,6 +666,7 @@ def swap_root(life: Life) -> None:
 def make_root_again(life: Life) -> None:
     """Remove everything and put other things there."""
     life.whole()
+    life.reader.exposed = True
     root = life.site.content.resolve()
     if life.random.random() < 0.5:
         root.rename(life.outside / life.name("former"))
@@ -670,19 +681,20 @@ def make_root_again(life: Life) -> None:
 
 def take_root_away(life: Life) -> None:
     """Away and back, as a file system that is unmounted for a moment."""
+    life.reader.exposed = True
     root, away = life.site.content.resolve(), life.outside / life.name("away")
     life.whole()
     root.rename(away)
     life.pause(calm=0)
     if life.random.random() < 0.5:
-        (away / "a.md").unlink(missing_ok=True)
-        (away / life.name("f.md")).write_text(life.text())
+        edit(life, away)
     away.rename(root)
 
 
 def furnish(life: Life) -> None:
     """A little of everything."""
     life.site.story("stays.md", "Stays", publishedDateTime=zulu(NOON - 90 * HOUR), guid="urn:stays", topics=[])
+    life.site.story("vault.md", webUrl="https://source.example/vault", published=False)
     (life.site.content / TOPICS).mkdir(parents=True, exist_ok=True)
     topic(life)
     for _ in range(life.random.randint(0, 8)):
