@@ -35,11 +35,11 @@ RETRY = 300.0
 # <sys/inotify.h>, explained in inotify(7)
 _MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
-_OVERFLOW, _ISDIR = 0x4000, 0x40000000
+_MOVE_SELF, _OVERFLOW, _ISDIR = 0x800, 0x4000, 0x40000000
 _ONLYDIR, _DONT_FOLLOW, _EXCL_UNLINK = 0x01000000, 0x02000000, 0x04000000
 
 _COMES, _GOES = _CREATE | _MOVED_TO, _DELETE | _MOVED_FROM
-_WANTED = _MODIFY | _ATTRIB | _CLOSE_WRITE | _COMES | _GOES | _ONLYDIR | _DONT_FOLLOW | _EXCL_UNLINK
+_WANTED = _MODIFY | _ATTRIB | _CLOSE_WRITE | _COMES | _GOES | _MOVE_SELF | _ONLYDIR | _DONT_FOLLOW | _EXCL_UNLINK
 """What is asked of the system, for every directory: reading, as feedd does, is not in it. One mask for all, since a
 directory that is watched for two reasons has one watch."""
 

@@ -740,6 +740,13 @@ def test_a_root_removed_and_made_anew_is_heard_whatever_its_inode(
     assert so_far(inbox, content).paths == {"x.md"}
 
 
+@pytest.mark.usefixtures("watcher")
+def test_a_root_that_was_away_for_a_moment_is_looked_at_again(content: Path, inbox: Inbox, tmp_path: Path) -> None:
+    content.rename(tmp_path / "away")
+    (tmp_path / "away").rename(content)
+    assert "/" in so_far(inbox, content).paths
+
+
 def test_a_root_replaced_by_another_is_heard(content: Path, inbox: Inbox, watcher: Watcher, tmp_path: Path) -> None:
     content.rename(tmp_path / "old")
     (tmp_path / "new/a").mkdir(parents=True)
