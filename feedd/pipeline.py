@@ -170,7 +170,8 @@ class Pipeline:
         one that follows a failure. A hint that ends in a slash is a folder, and means all that is or was below it.
 
         A state that fails on the way is replaced or worked around, and the run begins again; what was wrong with it
-        when it was opened is known to whoever opened it. Raises StateError where not even memory can be written.
+        when it was opened is known to whoever opened it. Raises SourceError where the content directory goes while its
+        files are read, and StateError where not even memory can be written.
         """
         if approved:
             self._lost.clear()
@@ -377,6 +378,7 @@ class Pipeline:
             if isinstance(record, Problem):
                 intake.unreadable(record)
             elif record is None:
+                self._tree.assure()
                 intake.remove(todo[done])
             elif done < len(changes.changed):
                 intake.change(record)

@@ -1,13 +1,15 @@
 """The mass-change guard: what leaves by accident stays, until a person says that it is meant."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 
 import pytest
 
+from feedd.errors import SourceError
 from feedd.pipeline import Report
-from feedd.testing import NOON, Site
+from feedd.publish.directory import Directory
+from feedd.testing import NOON, Site, no_sync
 
 HOUR = 3600
 SETTINGS = '[output]\nformats = ["json"]\nlimit = 100\n'
@@ -103,6 +105,22 @@ def test_content_root_that_is_gone_leaves_the_feeds_as_they_are(site: Site) -> N
     (site.folder / "elsewhere").rename(site.content)
     assert site.build().problems == ()
     assert site.documents() == before
+
+
+def test_content_root_that_goes_while_it_is_read_leaves_the_feeds_as_they_are(site: Site) -> None:
+    class Leaving(Directory):
+        def find(self, known: Container[str]) -> list[str]:  # between the scan and the reading
+            site.content.rename(site.folder / "away")
+            return super().find(known)
+
+    before = site.documents()
+    unpublish(site, 0)
+    site.story("new.md")
+    with pytest.raises(SourceError, match="cannot be listed"):
+        site.build(approved=True, directory=Leaving(site.feeds, no_sync))
+    assert site.documents() == before
+    (site.folder / "away").rename(site.content)
+    assert site.build(approved=True).left != ()
 
 
 def test_emptied_content_is_guarded_however_small(tmp_path: Path) -> None:

@@ -103,7 +103,9 @@ class Tree:
         return bool(self._pruned.match(folder))
 
     def scan(self, known: Mapping[str, bytes]) -> Changes:
-        """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed."""
+        """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed, or
+        goes meanwhile.
+        """
         added, changed, problems, same = list[str](), list[str](), list[Problem](), 0
         missing = dict(known)
         for path, found in self._walk(problems):
@@ -117,6 +119,8 @@ class Tree:
         total = same + len(added) + len(changed)
         folders = tuple(f"{problem.file}/" for problem in problems if problem.kind == "unreadable-folder")
         gone = sorted(path for path in missing if not path.startswith(folders)) if folders else sorted(missing)
+        if gone:
+            self.assure()
         return Changes(tuple(sorted(added)), tuple(sorted(changed)), tuple(gone), total, tuple(problems))
 
     def holds(self, count: int) -> bool:
@@ -148,9 +152,14 @@ class Tree:
                 removed.append(path)
             elif found is not None and (found != before or not found):
                 (added if before is None else changed).append(path)
-        if removed and not os.path.isdir(self.root):  # noqa: PTH112 - a hot path
-            self._list("", problems)  # which raises
+        if removed:
+            self.assure()
         return Changes(tuple(added), tuple(changed), tuple(removed), None, tuple(problems))
+
+    def assure(self) -> None:
+        """Raise SourceError where the directory is gone: then none of its files was removed."""
+        if not os.path.isdir(self.root):  # noqa: PTH112 - a hot path
+            self._list("", [])  # which raises
 
     def _is_linked(self, folder: str, linked: dict[str, bool]) -> bool:
         """Whether a folder lies behind a symbolic link; `linked` remembers those that were asked about."""

@@ -387,6 +387,16 @@ def test_nothing_is_removed_because_the_directory_is_missing(tmp_path: Path) -> 
         looked(Tree(tmp_path / "content", ("**/*.md",)), {"a.md": b"before"}, "a.md")
 
 
+def test_nothing_is_removed_because_the_directory_goes_meanwhile(tmp_path: Path) -> None:
+    root = tmp_path / "content"
+    root.mkdir()
+    for number in range(501):
+        (root / f"{number}.md").touch()
+    it = Tree(root, ["*.md"], heed=lambda _: root.rename(tmp_path / "away"))
+    with pytest.raises(SourceError, match="cannot be listed"):
+        it.scan({f"{number}.md": b"before" for number in range(501)})
+
+
 def test_a_file_instead_of_the_directory_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "content")
     it = Tree(tmp_path / "content", ("**/*.md",))
