@@ -314,14 +314,21 @@ class Pipeline:
         parsing = f"{__version__} {config.parsing_fingerprint} {config.site.id_authority},{config.site.id_date}"
         if self._changed("parsing", parsing):
             self.index.forget_stamps()
-        taxonomy = fingerprint((*config.taxonomy.topics, *config.taxonomy.providers)).hex()
-        renewed = self._changed("settings", f"{__version__} {config.fingerprint} {taxonomy}")
+        settings = self._settings()
+        renewed = self._changed("settings", settings)
         if renewed:
             self._desk, self._catalogue, self._unused = None, None, None
             self._rendered.clear()
             self._database.set("problems", _encode(self.desk.problems))
             self._database.set("taxonomy", _encode(self.desk.known))
+            if self._settings() != settings:  # the taxonomy changed while it was read
+                self._database.set("settings", b"")
         return renewed
+
+    def _settings(self) -> str:
+        """What changes with configuration, taxonomy or feedd itself."""
+        taxonomy = fingerprint((*self.config.taxonomy.topics, *self.config.taxonomy.providers)).hex()
+        return f"{__version__} {self.config.fingerprint} {taxonomy}"
 
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the taxonomy and the content, as of the last run."""

@@ -1,11 +1,14 @@
 """What was known of a taxonomy that cannot be read now stays, as the last good version of an article does."""
 
 import shutil
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path, PosixPath
 
 import pytest
 
+from feedd.pipeline import silent
 from feedd.testing import Site
 
 SETTINGS = """\
@@ -115,5 +118,35 @@ def test_a_directory_that_comes_back_empty_is_believed(site: Site) -> None:
     site.build()
     (site.content / "_data" / "topics").mkdir()
     site.build()
+
+    assert "Tea & Coffee" not in {tag for item in site.items() for tag in item["tags"]}
+
+
+class Fleeting(PosixPath):
+    """A directory that goes when it was listed for the first time."""
+
+    def iterdir(self) -> Iterator[Path]:
+        found = [*super().iterdir()]
+        if ONCE:
+            ONCE.clear()
+            self.rmdir()
+        return iter(found)
+
+
+ONCE: list[bool] = []
+
+
+def test_a_directory_that_goes_while_it_is_read_and_comes_back_empty_is_believed(site: Site) -> None:
+    site.build()
+    topics = Fleeting(site.content / "_data" / "topics")
+    shutil.rmtree(topics)
+    topics.mkdir()
+    ONCE.append(True)
+    config = replace(site.config, taxonomy=replace(site.config.taxonomy, topics=(topics,)))
+    with closing(site.opened(config, silent)) as pipeline:
+        pipeline.run(site.now)
+        assert not topics.exists()
+        topics.mkdir()
+        pipeline.run(site.now)
 
     assert "Tea & Coffee" not in {tag for item in site.items() for tag in item["tags"]}
