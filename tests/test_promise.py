@@ -432,7 +432,7 @@ folders = ["letters"]
         if place.is_dir():
             self.whole(f"{path}/")
             shutil.rmtree(place)
-        if place.is_symlink():  # what is written through it nobody hears of, before all is looked at
+        if place.is_symlink() and path != moved:  # what is written through it nobody hears of, before all is looked at
             place.unlink()
         place.parent.mkdir(parents=True, exist_ok=True)
         return place
@@ -552,7 +552,7 @@ def link(life: Life) -> None:
 BREAKS: tuple[Callable[[str], str], ...] = (
     lambda text: text.replace('title: "', 'title: ["', 1),
     lambda text: text.rpartition("\n---\n")[0],
-    lambda text: re.sub(r"(publishedDateTime: \"....)-..-", r"\1-02-30", text),
+    lambda text: re.sub(r"(publishedDateTime: \"....)-..-..", r"\1-02-30", text),
     lambda text: "",
 )
 
@@ -566,7 +566,8 @@ def spoil(life: Life) -> None:
         version = life.author.of(place.read_text())
         is_told = version is not None and f"Mark{version.number:04}x".encode() in told
         if path not in life.kept and version and is_told and not place.is_symlink():
-            broken = life.random.choice(BREAKS)(life.author.version(life.site.now).text)
+            edited = replace(life.author.version(life.site.now), story=version.story)
+            broken = life.random.choice(BREAKS)(life.author.add(edited).text)
             withdrawn = re.search(r"(?m)^(published: (false|\"true\")|(deleted|removed|draft): true)$", broken)
             text = place.read_text()
             life.kept[path] = text.replace("\npublished: true\n", "\npublished: false\n") if withdrawn else text
