@@ -203,7 +203,9 @@ class Intake:
         self._renamed = True
 
     def _give_way(self, path: str, derived: str) -> None:
-        """A renamed article leaves its former id to a new file with its former name, and takes the one of its own."""
+        """A renamed article leaves its former id to a new file with its former name, and takes the one of its own name,
+        which another may have to leave in turn.
+        """
         for holder in self._index.holders(derived):
             own = self._desk.id(self._index.article(holder.key))
             if holder.path != path and own != derived:
@@ -211,6 +213,7 @@ class Intake:
                 self._ledger.identify(own, own)
                 self._touch(own, self._index.addresses(holder.key))
                 self._touch(derived, ())
+                self._give_way(holder.path, own)
 
     def _carry_ids(self) -> None:
         """A file that is gone and a new one with the same story are one article, which keeps its id."""

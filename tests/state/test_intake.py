@@ -230,6 +230,21 @@ def test_both_names_of_a_rename_can_be_used_again(site: Site, together: bool) ->
     assert problems(site) == []
 
 
+def test_each_of_a_row_of_renames_gives_way_when_the_first_name_is_used_again(site: Site) -> None:
+    for title in "abc":
+        site.story(f"{title}.md", title.upper())
+    site.build()
+    for old, new in ("ab", "bc", "cd"):
+        move(site, f"{old}.md", f"folder/{new}.md")
+    site.build()
+    assert ids(site) == {"A": "articles/a", "B": "articles/b", "C": "articles/c"}
+    site.story("a.md", "New")
+    site.build()
+
+    assert ids(site) == {"New": "articles/a", "A": "articles/b", "B": "articles/c", "C": "articles/d"}
+    assert problems(site) == []
+
+
 def test_one_of_two_files_of_a_story_that_leave_hands_on_its_id(site: Site) -> None:
     site.story("a.md", "Story", publishedDateTime="2024-05-01T08:00:00Z")
     site.story("b.md", "Story", publishedDateTime="2024-05-02T08:00:00Z")
