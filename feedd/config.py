@@ -287,6 +287,18 @@ def _rescan(value: str, base: Path) -> float | str:
     return _cron(value, base) if is_schedule else _interval(value, base)
 
 
+def _address(value: str, base: Path) -> str:
+    """Where to listen: `host:port`, the absolute path of a Unix socket, `systemd`, or nothing."""
+    if value in ("", "systemd"):
+        return value
+    if "/" in value:
+        return str(_absolute(value, base))
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value, re.ASCII)
+    if not match or not 0 < int(match[2]) <= 65535:
+        raise _Wrong(f"is {_shown(value)}")
+    return value
+
+
 def _domain(value: str, base: Path) -> str:
     """A provider's key: lower case, without `www.`."""
     domain = value.lower().removeprefix("www.")
@@ -309,6 +321,15 @@ Language = Annotated[
 ]
 BaseUrl = Annotated[str, Form('an absolute http or https URL, such as "https://example.org/"', _base_url)]
 Url = Annotated[str, Form('an absolute http or https URL, or "" for none', _url)]
+HubUrl = Annotated[str, Meta(min_length=1), Form("an absolute http or https URL", _url)]
+Address = Annotated[
+    str,
+    Form(
+        'a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, such as "/run/feedd/http.sock", '
+        '"systemd", or "" for none',
+        _address,
+    ),
+]
 Location = Annotated[
     Path,
     Meta(extra_json_schema={"type": "string"}),
@@ -365,7 +386,7 @@ Order = Literal["newest", "oldest", "quality", "heat"]
 
 _SOCKET = "control.sock"
 
-RESERVED = ("all", "topics", "providers", "index", "feeds")
+RESERVED = ("all", "topics", "providers", "index", "feeds", "assets")
 """Names in the output directory that are feedd's own, so that no configured feed may have them."""
 _RESERVED = _listed(RESERVED, "and")
 
@@ -526,6 +547,14 @@ class Output:
     collections: Annotated[
         tuple[Text, ...], Meta(description="The collections that the automatic feeds take; empty: all.")
     ] = ()
+    archives: Annotated[
+        bool,
+        Meta(description="Whether what no longer fits in a feed is in archive documents, month by month (RFC 5005)."),
+    ] = True
+    tombstones: Annotated[
+        Duration,
+        Meta(description="How long Atom feeds tell that an article was withdrawn (RFC 6721; in Config: seconds)."),
+    ] = 2592000
     all: Annotated[bool, Meta(description="Whether there is a feed of all articles.")] = True
     topics: Annotated[bool, Meta(description="Whether there is a feed for each topic.")] = True
     providers: Annotated[bool, Meta(description="Whether there is a feed for each provider.")] = True
@@ -539,6 +568,48 @@ class Output:
         _template("site", "name", "title"),
         Meta(description="The description of an automatic feed; {site}, {name} and its own {title}."),
     ] = "{title}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """`[pages]`: what is there for browsers beside the feeds."""
+
+    enabled: Annotated[bool, Meta(description="Whether there is an index, and a page for each feed.")] = True
+    templates: Annotated[
+        Place, Meta(description="A directory of templates and assets that replace feedd's own of the same name.")
+    ] = None
+    pictures: Annotated[
+        bool,
+        Meta(description="Whether pages show the pictures of articles and providers, which browsers fetch from there."),
+    ] = True
+
+
+@dataclass(frozen=True, slots=True)
+class WebSub:
+    """`[websub]`: who is told at once that a feed changed, and tells its subscribers."""
+
+    hubs: Annotated[
+        tuple[HubUrl, ...],
+        Form("a list, each item an absolute http or https URL", _not_twice),
+        Meta(description="The hubs that are told, and that feeds name."),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """`[server]`: the HTTP server of `feedd run` and `feedd serve`."""
+
+    listen: Annotated[Address, Meta(description="Where the feeds are served; empty: nowhere.")] = ""
+    max_age: Annotated[
+        Span, Meta(description="How long readers may keep what they got without asking again (in Config: seconds).")
+    ] = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """`[monitoring]`: where those who run feedd ask how it is."""
+
+    listen: Annotated[Address, Meta(description="Where /healthz and /metrics are served; empty: nowhere.")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -684,6 +755,10 @@ class Config:
     output: Annotated[
         Output, Meta(description="Where the feeds go, and which are made for each topic and provider.")
     ] = Output()
+    pages: Annotated[Pages, Meta(description="What is there for browsers.")] = Pages()
+    websub: Annotated[WebSub, Meta(description="Who is told at once that a feed changed.")] = WebSub()
+    server: Annotated[Server, Meta(description="The HTTP server for subscribers.")] = Server()
+    monitoring: Annotated[Monitoring, Meta(description="The HTTP server for health and metrics.")] = Monitoring()
     state: Annotated[State, Meta(description="What feedd remembers.")] = State()
     guard: Annotated[Guard, Meta(description="How much may be withdrawn in one run without approval.")] = Guard()
     watch: Annotated[Watch, Meta(description="How the daemon learns that files changed.")] = Watch()
@@ -699,7 +774,8 @@ class Config:
     def fingerprint(self) -> str:
         """A digest, in hexadecimal, of all that can change what is published, and of nothing else."""
         zone = self.schedule.timezone if any(feed.schedule for feed in self.feeds) else ""
-        tables = (self.site, self.content, self.collections, self.taxonomy, self.output, self.feeds)
+        seen = (self.site, self.output, self.pages, self.websub)
+        tables = (*seen, self.content, self.collections, self.taxonomy, self.feeds)
         return _digest(*tables, Schedule(timezone=zone))
 
     @property

@@ -74,13 +74,46 @@ class Entry(Struct, frozen=True, array_like=True):
     language: str
 
 
+class Tombstone(Struct, frozen=True, array_like=True):
+    """An entry that was withdrawn (RFC 6721): its id, and since when it is public nowhere."""
+
+    id: str
+    when: Instant
+
+
+class Listing(Struct, frozen=True, array_like=True):
+    """A feed as lists of feeds show it: the index page and the OPML document.
+
+    `kind` is "all", "topic", "provider" or "feed", `label` what its topic or provider is called. `count` is how many
+    public articles it has, those in its archives included, `whole` False if there are more than are counted. The newest
+    of them has the title `newest_title` and the link `newest_link`, and was published at `newest`.
+    """
+
+    name: str
+    kind: str
+    title: str
+    label: str
+    description: str = ""
+    icon: str = ""
+    count: int = 0
+    whole: bool = True
+    newest_title: str = ""
+    newest_link: str = ""
+    newest: Instant | None = None
+
+
 class Feed(Struct, frozen=True):
     """What is said of a feed as a whole, its title above all; the same in every format.
 
     `name` is the path of its documents below the output directory without the suffix, such as `topics/ai`; `base` is
     the URL of that directory, ending in `/`. `page` is the page or site that the feed is about. `updated` is the newest
     of its entries', never the clock's; `newest` is when the newest of them was published, None without any. `icon` is a
-    small square picture, `logo` a larger one. `ttl` is in minutes.
+    small square picture, `logo` a larger one. `ttl` is in minutes. `hubs` are the addresses of WebSub hubs,
+    `stylesheet` that of the CSS for browsers. `tombstones` are what was withdrawn lately, the newest first.
+
+    What no longer fits is in archive documents (RFC 5005): `previous` is the name of the one before this document, such
+    as `topics/ai/2024-05`. `complete`: there is nothing more than what is here. An archive document has the id of its
+    feed, a name of its own, and in `current` the name of its feed.
     """
 
     id: str
@@ -95,6 +128,12 @@ class Feed(Struct, frozen=True):
     ttl: int
     icon: str = ""
     logo: str = ""
+    hubs: tuple[str, ...] = ()
+    stylesheet: str = ""
+    tombstones: tuple[Tombstone, ...] = ()
+    previous: str = ""
+    current: str = ""
+    complete: bool = False
 
     def url(self, suffix: str) -> str:
         """The address of this feed's document with that suffix, such as `https://…/feeds/topics/ai.atom`."""
