@@ -1,8 +1,8 @@
 """Manifest: what an output directory says of itself to the server of it.
 
 In: a value. Out: the bytes of the hidden file `.feedd.json` at the root of the output directory, and the value again.
-The same value gives the same bytes. Nobody but feedd reads the file, and no web server is to serve it. Does not write it,
-and does not decide which paths have moved or are gone.
+The same value gives the same bytes. Nobody but feedd reads the file, and no web server is to serve it. Does not write
+it, and does not decide which paths have moved or are gone.
 """
 
 import msgspec
