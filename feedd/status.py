@@ -20,6 +20,9 @@ State = Literal["starting", "ready", "reloading", "stopping"]
 MOST_BROKEN = 20
 """Broken files that a status names: `feedd check` names all."""
 
+STUCK = 60.0
+"""Seconds without a sign of life after which the loop is taken for stuck, as systemd does (`config/feedd.service`)."""
+
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _TWICE = 2 * 86400  # up to two days, hours tell more than days
 _WIDTH = 10  # of the words at the beginning of a line
@@ -108,6 +111,38 @@ class Status:
         return self.state in {"ready", "reloading"} and not self.degraded
 
 
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """How the daemon is, for those who watch over it: nothing here names what is not public.
+
+    `ready`: the feeds were brought up to date since the start, and are kept so. `degraded`: though not all of them may
+    be, for these `reasons`. `articles` and `feeds` are how many are public.
+    """
+
+    state: State
+    ready: bool
+    degraded: bool
+    reasons: tuple[str, ...]
+    articles: int
+    feeds: int
+    version: str
+    uptime: float
+    running: Running | None = None
+
+
+def vitals(status: Status, silent: float) -> Vitals:
+    """The vitals of a daemon with this status, whose reasons name nothing that is not public, and whose loop has given
+    no sign of life for so many seconds.
+    """
+    stuck = () if silent < STUCK else (f"the loop has given no sign of life for {silent:.0f} s",)
+    reasons = (*stuck, *status.reasons)
+    ready = status.state in {"ready", "reloading"} and not stuck
+    return Vitals(
+        status.state, ready, bool(reasons), reasons, status.public, status.feeds, status.version,
+        status.uptime, status.running,
+    )  # fmt: skip
+
+
 # What is answered
 
 
@@ -142,8 +177,26 @@ class ApproveReply:
     problems: tuple[Problem, ...] = ()
 
 
-AnyReply = StatusReply | ReloadReply | ApproveReply
-Kind = TypeVar("Kind", StatusReply, ReloadReply, ApproveReply)
+@dataclass(frozen=True, slots=True)
+class HealthReply:
+    """The answer to `health`."""
+
+    ok: bool
+    health: Vitals | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsReply:
+    """The answer to `metrics`: `text` in Prometheus's format."""
+
+    ok: bool
+    text: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+AnyReply = StatusReply | ReloadReply | ApproveReply | HealthReply | MetricsReply
+Kind = TypeVar("Kind", StatusReply, ReloadReply, ApproveReply, HealthReply, MetricsReply)
 
 
 def told(reply: AnyReply) -> Reply:

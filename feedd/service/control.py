@@ -1,8 +1,9 @@
 """Control: the Unix socket over which a running daemon is asked and told.
 
-In, at the daemon: connections, each of which brings one line of JSON, `{"command": "status"}`, `reload` or `approve`.
-Out: one line of JSON each (`feedd.status`), which the loop gives: here a request only becomes a `Question` in the
-inbox. In, at the commands: a path and a command; out: the reply, or a ControlError that says what to do.
+In, at the daemon: connections, each of which brings one line of JSON, `{"command": "status"}` or another command of
+`inbox.Command`. Out: one line of JSON each (`feedd.status`), which the loop gives: here a request only becomes a
+`Question` in the inbox. In, at the commands: a path and a command; out: the reply, or a ControlError that says what to
+do.
 
 One thread serves all connections and waits for none of them. Who may connect, the file system decides: the socket is
 its owner's and its group's. Does not know what the commands mean.
@@ -36,10 +37,14 @@ _REPLY = 1 << 24  # bytes at the most: a thousand times what a long one has
 _PAUSE = 0.1  # seconds until connections are taken again after the system refused one
 _PROBE = 1.0  # seconds that it may take to find out who is there
 _FIELD = "control.socket"
+_OF_ITSELF: set[Command] = {"status", "metrics"}
+"""What the loop is asked of itself, and what is otherwise answered with what is known."""
+_AT_ONCE: set[Command] = {"health"}
+"""What is answered without asking the loop."""
 
 _NAME_IT = "Name feedd's own socket."
 _SEE = "See what it is at: `systemctl status feedd`, `journalctl -u feedd`."
-_FORM = 'Send one line, {"command": "status"}, "reload" or "approve", within five seconds.'
+_FORM = 'Send one line, {"command": "status"}, or "reload", "approve", "health", "metrics", within five seconds.'
 _START = "Start it: `systemctl start feedd`, or `feedd run`."
 _STOPPING = Problem("stopping", "the daemon is stopping", f"{_START[:-1]}, once it has ended.")
 _TOO_MANY = Problem("too-many", "too many requests wait for the daemon", "Try again when it has answered them.")
@@ -49,8 +54,8 @@ _TOO_LONG = Problem("not-understood", f"the request is longer than {_REQUEST} by
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds that are waited: for a request to arrive or a reply to be taken, for the loop to answer `status`, and at
-    the end for all replies to be taken.
+    """Seconds that are waited: for a request to arrive or a reply to be taken, for the loop to answer what it is asked
+    of itself, and at the end for all replies to be taken.
     """
 
     client: float = 5.0
@@ -122,8 +127,8 @@ class _Client:
 
 
 class Control:
-    """The socket at `path`, served by a thread until `close`. `busy` gives the reply to `status` when the loop does not
-    answer in time, and is asked in that thread.
+    """The socket at `path`, served by a thread until `close`. `busy` gives, from what is known, the reply to `health`,
+    and to `status` and `metrics` when the loop does not answer in time; it is asked in that thread.
 
     Raises ControlError where another process answers at that path, or the socket cannot be made.
     """
@@ -132,7 +137,7 @@ class Control:
         self,
         path: Path,
         inbox: Inbox,
-        busy: Callable[[], Reply],
+        busy: Callable[[Command], Reply],
         patience: Patience = Patience(),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -241,14 +246,14 @@ class Control:
         return client
 
     def _make_room(self) -> bool:
-        """Dismiss the one who has been silent for the longest; else who has asked for the status the longest ago."""
+        """Dismiss the one who has been silent for the longest; else who asked the loop of itself the longest ago."""
         for client in self._clients.values():
             if client.silent:
                 self._say(client, failed(_TOO_MANY))
                 return True
         for client in self._clients.values():
-            if client.question and client.question.command == "status":
-                self._say(client, self._busy())
+            if client.question and client.question.command in _OF_ITSELF:
+                self._say(client, self._busy(client.question.command))
                 return True
         return False
 
@@ -275,20 +280,21 @@ class Control:
         except (msgspec.DecodeError, RecursionError) as error:
             self._say(client, failed(Problem("not-understood", f"the request is not understood: {error}", _FORM)))
             return
-        question = self._question(command)
+        question = None if command in _AT_ONCE else self._question(command)
         if question is None:
-            self._say(client, self._busy() if command == "status" else failed(_TOO_MANY))
+            known = command in _AT_ONCE | _OF_ITSELF
+            self._say(client, self._busy(command) if known else failed(_TOO_MANY))
             return
         client.question = question
-        client.until = self._monotonic() + self._patience.status if command == "status" else None
+        client.until = self._monotonic() + self._patience.status if command in _OF_ITSELF else None
         self._poll.modify(client.connection, 0)  # that a connection is gone is told all the same
 
     def _question(self, command: Command) -> Question | None:
-        """The question to wait for: for `status` the one that is open, since any later answer will do; for what is to
-        be done a new one. None if too many are open.
+        """The question to wait for: of the loop itself the one that is open, since any later answer will do; for what
+        is to be done a new one. None if too many are open.
         """
         for asked in self._unanswered:
-            if asked.command == command == "status":
+            if asked.command == command and command in _OF_ITSELF:
                 return asked
         if len(self._unanswered) >= _MOST_CLIENTS:
             return None
@@ -318,7 +324,8 @@ class Control:
             if client.reply:
                 self._drop(client)
             else:
-                self._say(client, self._busy() if client.question else failed(_TOO_LATE))
+                question = client.question
+                self._say(client, self._busy(question.command) if question else failed(_TOO_LATE))
 
     def _say(self, client: _Client, reply: Reply) -> None:
         client.question, client.reply = None, msgspec.json.encode(reply, enc_hook=str) + b"\n"

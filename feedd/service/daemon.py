@@ -13,10 +13,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from feedd import __version__
 from feedd.config import Config, Log, load
@@ -28,7 +30,7 @@ from feedd.publish.lock import Hold, sole_keeper
 from feedd.service import log
 from feedd.service.control import Control
 from feedd.service.health import OF_FILES, Health, is_good
-from feedd.service.inbox import Inbox, News, Question, Reply
+from feedd.service.inbox import Command, Inbox, News, Question, Reply
 from feedd.service.schedule import Schedule
 from feedd.service.systemd import Notifier
 from feedd.service.watcher import Targets, Watcher
@@ -37,16 +39,23 @@ from feedd.status import (
     MOST_BROKEN,
     ApproveReply,
     Broken,
+    HealthReply,
     InForce,
     LastRun,
+    MetricsReply,
     ReloadReply,
     Running,
     State,
     Status,
     StatusReply,
+    failed,
     summary,
     told,
+    vitals,
 )
+
+if TYPE_CHECKING:
+    from feedd.service.metrics import Metrics
 
 TICK = 2.0
 """Seconds after which the loop looks at the clock, and at those who are to wake it, although nobody did."""
@@ -56,6 +65,9 @@ _EXTENSION = 30.0  # seconds that systemd is asked for, again and again, during 
 _REST = 5.0  # seconds without work after which memory is given back
 _NO_REST = 60.0  # seconds after which it is although there always is work
 _MOST_NOTICED = 20  # problems of files that one run logs: `feedd check` names all
+_LATE = {"failure", "not-written"}  # kinds of problems that keep documents from their places
+_NO_METRICS = Problem("no-metrics", "no metrics are kept", "Say where to serve them.", field="monitoring.listen")
+_BEGINNING = Problem("starting", "the daemon is only beginning to start", "Ask again in a moment.")
 
 
 class Stopped(BaseException):
@@ -96,12 +108,13 @@ class _Signs:
         self._next = 0.0
         self.state: State = "starting"
         self.running: Running | None = None
+        self.last = edges.monotonic()
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """The `Progress` of the pipeline."""
         if self._inbox.stopping:
             raise Stopped
-        moment = self._edges.monotonic()
+        moment = self.last = self._edges.monotonic()
         if moment < self._next:
             return
         self._next = moment + _HEED
@@ -132,6 +145,14 @@ class _Post:
         self.pipeline.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """How many articles are in which state (`Index.articles`), and problems of the content by severity."""
+
+    articles: Mapping[str, int] = field(default_factory=dict)
+    content: Mapping[str, int] = field(default_factory=dict)
+
+
 class Daemon:
     """The daemon of the configuration in `file`, which was loaded as `config`."""
 
@@ -152,6 +173,9 @@ class Daemon:
         self._worked = 0.0  # when there was work last
         self._busy_since: float | None = None  # when there was work first, since memory was given back
         self._known: Status | None = None
+        self._counts = _Counts()
+        self._metrics: Metrics | None = None  # if they were ever wanted
+        self._unmet: float | None = None  # since when a change waits that earlier runs could not do justice to
         self._parting: list[Control] = []  # those of former configurations, where some may wait for an answer
 
     # From the start to the end
@@ -175,6 +199,10 @@ class Daemon:
 
     def _begin(self, post: _Post) -> None:
         """Let changes and moments wake the loop: before the first look, so that nothing falls in between."""
+        if post.config.monitoring.listen and self._metrics is None:
+            from feedd.service.metrics import Metrics  # late: what it needs takes 50 ms and 4 MB
+
+            self._metrics = Metrics(self._edges.clock())
         post.watcher.start()
         post.schedule.start()
         self._tell_of_watcher(())
@@ -206,6 +234,7 @@ class Daemon:
         """One turn of the loop: see that all who wake it are well, do what there is to do, answer who asks."""
         parting, self._parting = self._parting, []
         self._edges.notifier.watchdog()
+        self._signs.last = self._edges.monotonic()
         before = self._post.watcher.problems
         self._post.watcher.check()
         self._tell_of_watcher(before)
@@ -216,8 +245,8 @@ class Daemon:
         reloaded = (news.reload or asked["reload"]) and self._reload(asked["reload"])
         if not reloaded or asked["approve"]:
             self._look_where_needed(news, asked["approve"])
-        for question in asked["status"]:
-            question.answer(self._answered())
+        for question in (*asked["status"], *asked["metrics"]):
+            question.answer(self._answered(question.command))
         for control in parting:
             control.close()
         self._rest()
@@ -251,27 +280,28 @@ class Daemon:
         again = self._again is not None and self._edges.monotonic() >= self._again
         if news.scan or approvals or (again and self._health.scans):
             log.debug("scan", reasons=" ".join(news.scan) or ("approved" if approvals else "again"))
-            report = self._look(None, bool(approvals))
+            report = self._look(None, bool(approvals), news.since)
             if approvals:
                 log.warning("approved", left=len(report.left))
             for question in approvals:
                 question.answer(self._approved(report))
         elif news.paths or again or self._is_time():
-            self._look(news.paths)
+            self._look(news.paths, since=news.since)
 
     def _is_time(self) -> bool:
         """Whether time alone changes something; also where it was set back."""
         now = int(self._edges.clock())
         return now < self._seen or (self._due is not None and now >= self._due)
 
-    def _look(self, paths: Iterable[str] | None, approved: bool = False) -> Report:
-        """A run that looks at these paths, at everything if None."""
-        started, now = self._edges.monotonic(), int(self._edges.clock())
+    def _look(self, paths: Iterable[str] | None, approved: bool = False, since: float | None = None) -> Report:
+        """A run that looks at these paths, at everything if None, for changes whose first sign was at a moment."""
+        started, now, due = self._edges.monotonic(), int(self._edges.clock()), self._due
         hints = None if paths is None else {*paths, *self._health.paths}
         report = self._run(now, hints, approved)
         self._signs.running = None
         seconds = self._edges.monotonic() - started
         self._remember(report, seconds, everything=hints is None)
+        self._measure(report, seconds, since, due)
         self._tell(report, seconds)
         return report
 
@@ -302,6 +332,16 @@ class Daemon:
             report.now, seconds, report.read, len(report.written), report.unchanged, len(report.came),
             len(report.changed), len(report.left), len(report.problems),
         )  # fmt: skip
+
+    def _measure(self, report: Report, seconds: float, since: float | None, due: int | None) -> None:
+        """The run, for the metrics. What it left undone counts from its beginning when it is done."""
+        moments = [moment for moment in (since, self._unmet) if moment is not None]
+        first = min(moments, default=None)
+        self._unmet = first if any(problem.kind in _LATE for problem in report.problems) else None
+        if self._metrics:
+            lag = None if first is None else self._edges.monotonic() - first
+            due_lag = None if due is None or report.now < due else self._edges.clock() - due
+            self._metrics.ran(report, seconds, _is_good(report), lag, due_lag)
 
     def _try_again_after(self, seconds: float | None) -> None:
         self._again = None if seconds is None else self._worked + seconds
@@ -346,9 +386,12 @@ class Daemon:
             self._edges.notifier.status(line)
 
     def _line(self) -> str:
-        """The state in one line, for all to see: of what is not public nothing is said, not even that it is there."""
-        reasons = tuple(map(_without_name, self._problems()))
-        return summary(replace(self._brief(), due=None, reasons=reasons))
+        """The state in one line, for all to see."""
+        return summary(self._for_all())
+
+    def _for_all(self) -> Status:
+        """What all may know: of what is not public nothing is said, not even that it is there."""
+        return replace(self._brief(), due=None, reasons=tuple(map(_without_name, self._problems())))
 
     def _problems(self) -> tuple[Problem, ...]:
         """Why not all is as it should be."""
@@ -382,13 +425,14 @@ class Daemon:
             watcher=post.watcher.kind,
         )  # fmt: skip
 
-    def _answered(self) -> Reply:
-        """The answer to who asks for the status; what is known without the state where that cannot be asked."""
+    def _answered(self, command: Command) -> Reply:
+        """The answer to `status` and `metrics`; what is known without the state where that cannot be asked."""
         try:
-            return told(StatusReply(True, self._status()))
+            status = self._status()
+            return told(StatusReply(True, status)) if command == "status" else self._measured(status, self._count())
         except Exception as error:  # noqa: BLE001 - to be asked must cost nothing; the next run works around the state
-            log.crash("status", error)
-            return self._busy()
+            log.crash(command, error)
+            return self._busy(command)
 
     def _status(self) -> Status:
         """All that can be said."""
@@ -401,14 +445,38 @@ class Daemon:
         )
         return self._known
 
-    def _busy(self) -> Reply:
-        """The answer to who asks for the status during a run: what is known, and what the run is at."""
+    def _busy(self, command: Command) -> Reply:
+        """The answer to who asks how the daemon is, without the loop: what is known, and what a run is at."""
+        if not hasattr(self, "_post"):  # the socket is there a moment before all else is
+            return failed(_BEGINNING)
+        if command == "health":
+            silent = self._edges.monotonic() - self._signs.last
+            return told(HealthReply(True, vitals(replace(self._for_all(), running=self._signs.running), silent)))
         brief = self._brief()
         known = self._known or brief
-        return told(StatusReply(True, replace(
+        status = replace(
             brief, articles=known.articles, broken=known.broken, broken_total=known.broken_total, current=False,
             running=self._signs.running,
-        )))  # fmt: skip
+        )  # fmt: skip
+        return told(StatusReply(True, status)) if command == "status" else self._measured(status, self._counts)
+
+    def _count(self) -> "_Counts":
+        """What only the state knows."""
+        pipeline = self._post.pipeline
+        severities = Counter(str(problem.severity) for problem in pipeline.problems())
+        self._counts = _Counts(pipeline.index.articles(int(self._edges.clock())), severities)
+        return self._counts
+
+    def _measured(self, status: Status, counts: "_Counts") -> Reply:
+        """The answer to who asks for metrics. May be asked by another thread than the loop's."""
+        if self._metrics is None:
+            return failed(_NO_METRICS)
+        from feedd.service.metrics import Known
+
+        kinds = Counter(problem.kind for problem in self._problems())
+        silent = self._edges.monotonic() - self._signs.last
+        known = Known(status, counts.articles, kinds, counts.content, silent)
+        return told(MetricsReply(True, self._metrics.text(known)))
 
     def _approved(self, report: Report) -> Reply:
         return told(ApproveReply(_is_good(report), len(report.left), report.withheld, report.problems))
@@ -462,6 +530,8 @@ class Daemon:
         if state == "ready":
             self._signs.state = "ready"
             self._edges.notifier.ready(self._line())
+        if self._metrics:
+            self._metrics.reloaded(not reply.refused, self._edges.clock())
         for question in asked:
             question.answer(told(reply))
         if former.control is not self._post.control:
@@ -548,7 +618,7 @@ def _broken(problem: Problem) -> Broken:
     return Broken(problem.file, problem.line, f"{problem.field}: {problem.what}" if problem.field else problem.what)
 
 
-_COMMANDS = ("status", "reload", "approve")
+_COMMANDS = ("status", "reload", "approve", "metrics")
 
 
 def _trim() -> None:

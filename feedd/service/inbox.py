@@ -16,7 +16,7 @@ from typing import Any, Literal
 MOST_PATHS = 5000
 """Paths that are looked at one by one: beyond, looking at everything is quicker (and their memory has a bound)."""
 
-Command = Literal["status", "reload", "approve"]
+Command = Literal["status", "reload", "approve", "health", "metrics"]
 Reply = dict[str, Any]
 Wait = Callable[[threading.Condition, float | None], object]
 
@@ -43,7 +43,8 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class News:
     """What had gathered. `paths` are files of the content directory, or folders, which end in a slash; `scan` are the
-    reasons to look at everything instead; `reload` says that the configuration may have changed.
+    reasons to look at everything instead; `reload` says that the configuration may have changed. `since` is the moment,
+    of the inbox's clock, of the first sign of the changes that are looked at now, if there was one.
     """
 
     paths: frozenset[str] = frozenset()
@@ -51,6 +52,7 @@ class News:
     reload: bool = False
     questions: tuple[Question, ...] = ()
     stop: bool = False
+    since: float | None = field(default=None, compare=False)
 
 
 def ripe(first: float, last: float, quiet: float, limit: float) -> float:
@@ -156,9 +158,11 @@ class Inbox:
 
     def _taken(self) -> News:
         paths: frozenset[str] = frozenset()
+        looked_at = self._is_ripe() or (self._scan and self._ripens() is not None)
+        since = self._first if looked_at else None
         if self._is_ripe():
             paths, self._paths = frozenset(self._paths), set()
             self._scan, self._settling = {**self._settling, **self._scan}, {}
-        news = News(paths, tuple(self._scan), self._reload, tuple(self._questions), self.stopping)
+        news = News(paths, tuple(self._scan), self._reload, tuple(self._questions), self.stopping, since)
         self._scan, self._questions, self._reload, self._awake = {}, [], False, False
         return news

@@ -61,6 +61,17 @@ _OF_STORY = "WHERE key IN (SELECT key FROM address WHERE story = ?)"
 _CARDS = "FROM file WHERE traits IS NOT NULL AND rival IS NULL"
 _CARD = f"SELECT key, id, ifnull(story, -key), since, until, traits {_CARDS}"
 
+_BY_PUBLICATION = """
+SELECT CASE
+    WHEN state = 'broken' THEN 'broken'
+    WHEN public IS NOT 1 OR since IS NULL THEN 'unpublished'
+    WHEN rival IS NOT NULL THEN 'duplicate'
+    WHEN since > :now THEN 'embargoed'
+    WHEN until <= :now THEN 'expired'
+    ELSE 'public'
+END AS publication, count(*) FROM file WHERE state IN ('article', 'broken') GROUP BY publication
+"""
+
 _LATER = "AND modified > since AND modified > ?"
 
 
@@ -168,6 +179,13 @@ class Index:
     def states(self) -> dict[str, int]:
         """How many files are in each state of `article.Reading`."""
         return dict(self._execute("SELECT state, count(*) FROM file GROUP BY state ORDER BY state"))
+
+    def articles(self, now: int) -> dict[str, int]:
+        """How many articles are public at that moment, and how many are not, by what keeps them from it: `broken`,
+        `unpublished`, `duplicate` (another file keeps their id), `embargoed`, `expired`. What is broken may be public
+        as it last was.
+        """
+        return dict(self._execute(_BY_PUBLICATION, {"now": now}))
 
     # Changes
 

@@ -18,7 +18,7 @@ import pytest
 
 from feedd.errors import ControlError, Problem
 from feedd.service.control import Control, Patience, ask
-from feedd.service.inbox import Inbox, Question, Reply
+from feedd.service.inbox import Command, Inbox, Question, Reply
 from feedd.testing import answering, bound_by_permissions
 
 MOST = 64
@@ -47,7 +47,7 @@ class Daemon:
     ) -> None:
         self.clock = Clock()
         self.inbox = Inbox(0, 0)
-        self.control = Control(place, self.inbox, lambda: BUSY, patience or Patience(), monotonic or self.clock)
+        self.control = Control(place, self.inbox, lambda command: BUSY, patience or Patience(), monotonic or self.clock)
         self.place = place
         self._connections: list[socket.socket] = []
 
@@ -173,13 +173,13 @@ def leave_a_socket(place: Path) -> None:
 @pytest.mark.parametrize("command", ["status", "reload", "approve"])
 def test_loop_answers_what_is_asked(command: Any, place: Path) -> None:
     inbox = Inbox(0, 0)
-    with Control(place, inbox, lambda: BUSY), answering(inbox, lambda asked: {"ok": True, "asked": asked}):
+    with Control(place, inbox, lambda command: BUSY), answering(inbox, lambda asked: {"ok": True, "asked": asked}):
         assert ask(place, command, timeout=20) == {"ok": True, "asked": command}
 
 
 def test_many_ask_at_once_and_all_are_answered(place: Path) -> None:
     inbox, replies = Inbox(0, 0), list[Reply]()
-    with Control(place, inbox, lambda: BUSY), answering(inbox, lambda asked: {"asked": asked}):
+    with Control(place, inbox, lambda command: BUSY), answering(inbox, lambda asked: {"asked": asked}):
         askers = [threading.Thread(target=lambda: replies.append(ask(place, "approve"))) for _ in range(40)]
         for asker in askers:
             asker.start()
@@ -226,7 +226,7 @@ def test_who_ends_the_sending_side_still_waits(daemon: Daemon) -> None:
 
 def test_long_reply_arrives_whole(place: Path) -> None:
     inbox, text = Inbox(0, 0), "x" * 3_000_000
-    with Control(place, inbox, lambda: BUSY), answering(inbox, lambda asked: {"text": text}):
+    with Control(place, inbox, lambda command: BUSY), answering(inbox, lambda asked: {"text": text}):
         assert ask(place, "reload", timeout=20) == {"text": text}
 
 
@@ -422,7 +422,7 @@ def test_requests_that_have_come_are_not_taken_for_silence(daemon: Daemon) -> No
     """The thread is kept waiting until more requests are there than it serves at once."""
     busy, go_on = threading.Event(), threading.Event()
 
-    def answer() -> Reply:
+    def answer(command: Command) -> Reply:
         busy.set()
         go_on.wait(20)
         return BUSY
@@ -596,7 +596,7 @@ def test_ending_twice_does_no_harm(daemon: Daemon) -> None:
 
 def test_socket_of_a_successor_is_left(daemon: Daemon) -> None:
     daemon.place.unlink()
-    with Control(daemon.place, daemon.inbox, lambda: BUSY):
+    with Control(daemon.place, daemon.inbox, lambda command: BUSY):
         daemon.control.close()
         assert daemon.place.is_socket()
 
@@ -626,13 +626,13 @@ def umask() -> Iterator[Callable[[int], int]]:
 @pytest.mark.parametrize("mask", [0, 0o022, 0o077])
 def test_socket_is_its_owners_and_its_groups(mask: int, umask: Callable[[int], int], place: Path) -> None:
     umask(mask)
-    with Control(place, Inbox(0, 0), lambda: BUSY):
+    with Control(place, Inbox(0, 0), lambda command: BUSY):
         assert stat.S_IMODE(place.stat().st_mode) == 0o660
 
 
 def test_folder_is_made_and_others_are_kept_out_of_it(umask: Callable[[int], int], place: Path) -> None:
     umask(0)
-    with Control(place, Inbox(0, 0), lambda: BUSY):
+    with Control(place, Inbox(0, 0), lambda command: BUSY):
         assert stat.S_IMODE(place.parent.stat().st_mode) == 0o750
 
 
@@ -664,7 +664,7 @@ def test_socket_is_kept_from_others_at_every_moment(place: Path) -> None:
 
 def test_path_may_be_longer_than_the_system_takes(tmp_path: Path) -> None:
     place, inbox = tmp_path / ("d" * 200) / ("s" * 200), Inbox(0, 0)
-    with Control(place, inbox, lambda: BUSY), answering(inbox, lambda asked: {"ok": True}):
+    with Control(place, inbox, lambda command: BUSY), answering(inbox, lambda asked: {"ok": True}):
         assert ask(place, "status", timeout=20) == {"ok": True}
     assert list(place.parent.iterdir()) == []
 
@@ -672,13 +672,13 @@ def test_path_may_be_longer_than_the_system_takes(tmp_path: Path) -> None:
 def test_socket_that_a_dead_daemon_left_is_replaced(place: Path) -> None:
     leave_a_socket(place)
     inbox = Inbox(0, 0)
-    with Control(place, inbox, lambda: BUSY), answering(inbox, lambda asked: {"ok": True}):
+    with Control(place, inbox, lambda command: BUSY), answering(inbox, lambda asked: {"ok": True}):
         assert ask(place, "status", timeout=20) == {"ok": True}
 
 
 def test_what_a_dead_daemon_had_begun_is_replaced(place: Path) -> None:
     leave_a_socket(place.with_name(f".feedd-{os.getpid()}"))
-    with Control(place, Inbox(0, 0), lambda: BUSY):
+    with Control(place, Inbox(0, 0), lambda command: BUSY):
         assert list(place.parent.iterdir()) == [place]
 
 
@@ -686,7 +686,7 @@ def refusal(place: Path) -> Problem:
     """Why no socket can be made at that place. Nothing is left of the attempt."""
     before = handles()
     with pytest.raises(ControlError) as raised:
-        Control(place, Inbox(0, 0), lambda: BUSY)
+        Control(place, Inbox(0, 0), lambda command: BUSY)
     problem = raised.value.problem
     assert (problem.file, problem.field) == (str(place), "control.socket")
     assert problem.remedy
