@@ -5,8 +5,8 @@ checked and every default filled in; or a `ConfigError` with *all* problems in t
 with its line and its remedy. Does not look at the directories that it names (whether they exist is found out
 where they are used), nor at the clock, the environment or the network; it asks only the time zone database.
 
-The dataclasses below *are* the list of keys: a field's annotation says type, range, form and meaning, its
-default is the key's default. A new key is one field, a new table one dataclass and one field of `Config`. In
+The structs below *are* the list of keys: a field's annotation says type, range, form and meaning, its
+default is the key's default. A new key is one field, a new table one struct and one field of `Config`. In
 problems, tables in double brackets are counted from 1: `feed[2].limit` is the limit of the second `[[feed]]`.
 """
 
@@ -15,15 +15,16 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass, replace
 from datetime import date
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Struct, field
+from msgspec.structs import FieldInfo, fields, replace
 
 from feedd.cron import Cron
 from feedd.errors import ConfigError, Problem
@@ -40,8 +41,7 @@ class _Wrong(ValueError):
         self.remedy = remedy
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """What a value must be beyond its type.
 
     `words` completes the sentence "Write …". `read` turns the value as written, with the directory that
@@ -394,8 +394,7 @@ _RESERVED = _listed(RESERVED, "and")
 # --- The tables ---
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Struct, frozen=True):
     """`[site]`: the site that the feeds are about."""
 
     title: Annotated[Text, Meta(description="The site's title.")]
@@ -419,8 +418,7 @@ class Site:
     ] = "2020"
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """`[content]`: where the articles are and how they are read."""
 
     path: Annotated[Location, Meta(description="The directory of the articles.")] = Path("content")
@@ -467,8 +465,7 @@ class Content:
     ] = 1048576
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
+class Collection(Struct, frozen=True):
     """`[[collection]]`: articles with common defaults."""
 
     name: Annotated[Slug, Meta(description="The collection's name, as articles have it in category.")]
@@ -481,8 +478,7 @@ class Collection:
     ] = False
 
 
-@dataclass(frozen=True, slots=True)
-class TopicConfig:
+class TopicConfig(Struct, frozen=True):
     """`[[taxonomy.topic]]`: one topic, written here rather than in a file."""
 
     name: Annotated[Text, Meta(description="The topic's name, as readers see it.")]
@@ -491,8 +487,7 @@ class TopicConfig:
     aliases: Annotated[tuple[Text, ...], Meta(description="Other names that articles use for it.")] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderConfig:
+class ProviderConfig(Struct, frozen=True):
     """`[[taxonomy.provider]]`: one provider, written here rather than in a file."""
 
     name: Annotated[Text, Meta(description="The provider's name, as readers see it.")]
@@ -503,8 +498,7 @@ class ProviderConfig:
     logo: Annotated[Url, Meta(description="The URL of its wide picture; empty: none.")] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Taxonomy:
+class Taxonomy(Struct, frozen=True):
     """`[taxonomy]`: what is known about topics and providers."""
 
     topics: Annotated[
@@ -522,14 +516,13 @@ class Taxonomy:
     ] = False
     inline_topics: Annotated[
         tuple[TopicConfig, ...], Meta(description="Topics written in the configuration itself.")
-    ] = field(default=(), metadata={"key": "topic"})
+    ] = field(default=(), name="topic")
     inline_providers: Annotated[
         tuple[ProviderConfig, ...], Meta(description="Providers written in the configuration itself.")
-    ] = field(default=(), metadata={"key": "provider"})
+    ] = field(default=(), name="provider")
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """`[output]`: where the feeds go, and the automatic ones among them."""
 
     path: Annotated[Location, Meta(description="The directory that feedd writes and a web server serves.")] = Path(
@@ -570,11 +563,12 @@ class Output:
     ] = "{title}"
 
 
-@dataclass(frozen=True, slots=True)
-class Pages:
+class Pages(Struct, frozen=True):
     """`[pages]`: what is there for browsers beside the feeds."""
 
-    enabled: Annotated[bool, Meta(description="Whether there is an index, and a page for each feed.")] = True
+    enabled: Annotated[
+        bool, Meta(description="Whether there are an index, a page for each feed, and an OPML list.")
+    ] = True
     templates: Annotated[
         Place, Meta(description="A directory of templates and assets that replace feedd's own of the same name.")
     ] = None
@@ -584,8 +578,7 @@ class Pages:
     ] = True
 
 
-@dataclass(frozen=True, slots=True)
-class WebSub:
+class WebSub(Struct, frozen=True):
     """`[websub]`: who is told at once that a feed changed, and tells its subscribers."""
 
     hubs: Annotated[
@@ -595,8 +588,7 @@ class WebSub:
     ] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """`[server]`: the HTTP server of `feedd run` and `feedd serve`."""
 
     listen: Annotated[Address, Meta(description="Where the feeds are served; empty: nowhere.")] = ""
@@ -605,22 +597,19 @@ class Server:
     ] = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Monitoring:
+class Monitoring(Struct, frozen=True):
     """`[monitoring]`: where those who run feedd ask how it is."""
 
     listen: Annotated[Address, Meta(description="Where /healthz and /metrics are served; empty: nowhere.")] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """`[state]`: what feedd remembers."""
 
     path: Annotated[Location, Meta(description="The directory of the state; never serve it.")] = Path("state")
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(Struct, frozen=True):
     """`[guard]`: a run that would withdraw more than both of these withdraws nothing until it is approved."""
 
     fraction: Annotated[
@@ -630,8 +619,7 @@ class Guard:
     count: Annotated[Count, Meta(description="The number of articles that may go in one run.")] = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """`[watch]`: how `feedd run` learns that files changed."""
 
     quiet: Annotated[
@@ -653,8 +641,7 @@ class Watch:
     ] = True
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """`[schedule]`: what `feedd run` does at fixed times."""
 
     rescan: Annotated[
@@ -671,8 +658,7 @@ class Schedule:
     ] = "UTC"
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(Struct, frozen=True):
     """`[control]`: how `feedd status`, `reload` and `approve` reach `feedd run`."""
 
     socket: Annotated[
@@ -681,8 +667,7 @@ class Control:
     ] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
+class Log(Struct, frozen=True):
     """`[log]`: what `feedd run` tells of what it does, on standard error."""
 
     level: Annotated[
@@ -695,8 +680,7 @@ class Log:
     ] = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class FeedConfig:
+class FeedConfig(Struct, frozen=True):
     """`[[feed]]`: a feed of its own. An article has to meet every condition; an empty list is none."""
 
     name: Annotated[FeedName, Meta(description="The feed's name, which is its file name without suffix.")]
@@ -738,8 +722,7 @@ class FeedConfig:
     schedule: Annotated[Moments, Meta(description="When articles enter the feed, as in cron; empty: at once.")] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """The whole configuration.
 
     As `load` and `parse` give it, every path is absolute and what is derived from another key is filled in:
@@ -749,7 +732,7 @@ class Config:
     site: Annotated[Site, Meta(description="The site that the feeds are about.")]
     content: Annotated[Content, Meta(description="Where the articles are and how they are read.")] = Content()
     collections: Annotated[tuple[Collection, ...], Meta(description="Sets of articles with common defaults.")] = field(
-        default=(), metadata={"key": "collection"}
+        default=(), name="collection"
     )
     taxonomy: Annotated[Taxonomy, Meta(description="What is known about topics and providers.")] = Taxonomy()
     output: Annotated[
@@ -768,7 +751,7 @@ class Config:
     feeds: Annotated[
         tuple[FeedConfig, ...],
         Meta(description="Feeds beside those of all articles, topics and providers."),
-    ] = field(default=(), metadata={"key": "feed"})
+    ] = field(default=(), name="feed")
 
     @property
     def fingerprint(self) -> str:
@@ -787,31 +770,35 @@ class Config:
 
 def _digest(*tables: Any) -> str:
     from hashlib import blake2b
-    from json import dumps
 
-    values = [[asdict(item) for item in (table if isinstance(table, tuple) else (table,))] for table in tables]
-    return blake2b(dumps(values, default=str).encode(), digest_size=16).hexdigest()
+    # A path need not be UTF-8, which JSON is.
+    return blake2b(msgspec.json.encode(tables, enc_hook=os.fsencode), digest_size=16).hexdigest()
 
 
 # --- What the model says about itself ---
 
 
-def keys(table: Any) -> dict[str, Field[Any]]:
-    """The keys of a table's dataclass as TOML has them, in order, each with its field."""
-    return {item.metadata.get("key", item.name): item for item in fields(table)}
+@cache
+def keys(table: Any) -> Mapping[str, FieldInfo]:
+    """The keys of a table's struct as TOML has them, in order, each with its field."""
+    return {item.encode_name: item for item in fields(table)}
 
 
 def table_of(kind: Any) -> tuple[Any, bool]:
-    """The dataclass of a field that holds a table, or tables in double brackets (then True); else None."""
+    """The struct of a field that holds a table, or tables in double brackets (then True); else None."""
     bare, _ = _bare(kind)
-    if is_dataclass(bare):
+    if _is_struct(bare):
         return bare, False
     item = get_args(bare)[0] if get_origin(bare) is tuple else None
-    return (item, True) if is_dataclass(item) else (None, False)
+    return (item, True) if _is_struct(item) else (None, False)
+
+
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def headers(table: Any = Config, above: str = "") -> Iterator[tuple[str, Any]]:
-    """Every table below a dataclass with its header, such as `[[taxonomy.topic]]`."""
+    """Every table below a struct with its header, such as `[[taxonomy.topic]]`."""
     for key, item in keys(table).items():
         inner, many = table_of(item.type)
         if inner:
@@ -880,13 +867,13 @@ _BAD: Any = object()  # the value of what could not be read
 _UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-@dataclass(slots=True)
 class _Reader:
-    """Reads tables into their dataclasses and gathers what is wrong on the way, and what is right, by key."""
+    """Reads tables into their structs and gathers what is wrong on the way, and what is right, by key."""
 
-    base: Path
-    findings: list[_Finding] = field(default_factory=list)
-    values: dict[Where, Any] = field(default_factory=dict)
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        self.findings: list[_Finding] = []
+        self.values: dict[Where, Any] = {}
 
     def table(self, kind: Any, raw: Any, where: Where) -> Any:
         if not isinstance(raw, dict):
@@ -899,7 +886,7 @@ class _Reader:
         found = {item.name: self.member(item, key, raw, where) for key, item in known.items()}
         return _BAD if _BAD in found.values() else kind(**found)
 
-    def member(self, item: Field[Any], key: str, raw: dict[str, Any], where: Where) -> Any:
+    def member(self, item: FieldInfo, key: str, raw: dict[str, Any], where: Where) -> Any:
         inner, many = table_of(item.type)
         if many:
             return self.tables(inner, raw.get(key, []), (*where, key))
@@ -916,8 +903,8 @@ class _Reader:
         found = tuple(self.table(kind, item, (*where, count)) for count, item in enumerate(raw, 1))
         return _BAD if _BAD in found else found
 
-    def absent(self, item: Field[Any], key: str, where: Where) -> Any:
-        if item.default is MISSING:
+    def absent(self, item: FieldInfo, key: str, where: Where) -> Any:
+        if item.required:
             remedy = f'Add {key} = "…" below {_header(where)}: {words(item.type)}.'
             self.findings.append(_Finding("missing-key", (*where, key), "is missing", remedy))
             return _BAD
@@ -1012,7 +999,7 @@ def _is_table(raw: object) -> bool:
     return isinstance(raw, dict) or (isinstance(raw, list) and bool(raw) and isinstance(raw[0], dict))
 
 
-def _written(item: Field[Any], key: str, where: Where) -> str:
+def _written(item: FieldInfo, key: str, where: Where) -> str:
     """A key as it is written: tables in their brackets."""
     inner, many = table_of(item.type)
     return _header((*where[:-1], key, *([1] if many else []))) if inner else key

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import MISSING, replace
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
@@ -14,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from feedd import config as module
 from feedd.config import (
@@ -320,8 +320,8 @@ BELOW_SITE = {
     "table like no other": (
         "[xyzzy.plugh]\n",
         "feedd.toml:5: xyzzy: is not a known table. "
-        "Known here: site, content, collection, taxonomy, output, state, guard, watch, schedule, control, log "
-        "and feed.",
+        "Known here: site, content, collection, taxonomy, output, pages, websub, server, monitoring, "
+        "state, guard, watch, schedule, control, log and feed.",
     ),
     "missing key": (
         '[[feed]]\ntitle = "x"\n',
@@ -509,7 +509,7 @@ BELOW_SITE = {
     "feed name of feedd's own": (
         '[[feed]]\nname = "topics"\n',
         'feedd.toml:6: feed[1].name: is "topics", a name that feedd itself uses. '
-        "Choose a name other than all, topics, providers, index and feeds.",
+        "Choose a name other than all, topics, providers, index, feeds and assets.",
     ),
     "duration": (
         '[[feed]]\nname = "a"\nmax_age = "7 days"\n',
@@ -1005,9 +1005,9 @@ def at(raw: Any, way: tuple[str, ...]) -> Any:
 
 
 KEYS = {".".join(way): (way, item) for way, item in every_key()}
-OPTIONAL = {name: value for name, value in KEYS.items() if value[1].default is not MISSING}
+OPTIONAL = {name: value for name, value in KEYS.items() if not value[1].required}
 # Absent by default, which TOML cannot say: the sample shows an example.
-EXAMPLES = {"feed.min_quality", "feed.min_heat", "control.socket"}
+EXAMPLES = {"feed.min_quality", "feed.min_heat", "control.socket", "pages.templates"}
 
 
 def test_the_sample_loads_as_it_is() -> None:
@@ -1093,6 +1093,10 @@ def test_headers_are_as_in_the_file() -> None:
         "[[taxonomy.topic]]",
         "[[taxonomy.provider]]",
         "[output]",
+        "[pages]",
+        "[websub]",
+        "[server]",
+        "[monitoring]",
         "[state]",
         "[guard]",
         "[watch]",

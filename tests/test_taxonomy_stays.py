@@ -3,10 +3,10 @@
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path, PosixPath
 
 import pytest
+from msgspec.structs import replace
 
 from feedd.pipeline import silent
 from feedd.testing import Site

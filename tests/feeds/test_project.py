@@ -48,7 +48,7 @@ def taxonomy(*items: TopicItem | OrganizationItem) -> Taxonomy:
 def config(amp: bool = False, own_pages: str = "", unknown_topics: Any = "feed", language: str = "en") -> Config:
     settings = TaxonomySettings(unknown_topics=unknown_topics)
     return Config(
-        dataclasses.replace(SITE, language=language), Content(amp=amp, own_pages=own_pages), taxonomy=settings
+        replace(SITE, language=language), Content(amp=amp, own_pages=own_pages), taxonomy=settings
     )
 
 
