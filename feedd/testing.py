@@ -1,8 +1,8 @@
 """Testing: what a test of feedd, or of something built on it, needs instead of patches.
 
 In: a temporary directory. Out: a small site in it whose clock stands still until it is told otherwise, an output
-directory that fails on request, a process whose permissions count, and a service manager that keeps what it is told.
-Real files, the real pipeline, the real formats.
+directory that fails on request, a process whose permissions count, a service manager and a hub that keep what they are
+told. Real files, the real pipeline, the real formats.
 """
 
 import ctypes
@@ -20,8 +20,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import feedd.config
 from feedd.config import Config
@@ -374,3 +376,67 @@ def asked(inbox: Inbox, command: Command, ended: "Future[None] | None" = None) -
         if ended and ended.done():
             return {}
     raise TimeoutError(f"no answer to {command}")
+
+
+class Hub:
+    """A hub as a publisher sees it: an HTTP server on loopback, at `url`. `told` are the forms that were posted to it,
+    each the pairs in their order; it answers with `status` and the fields `fields`, once it is not `held`. `asked`
+    counts the requests that have arrived.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.told: list[list[tuple[str, str]]] = []
+        self.status, self.fields, self.says, self.asked = 202, dict[str, str](), b"", 0
+        self._open = threading.Event()
+        self._open.set()
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/hub"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), name="hub", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "Hub":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def topics(self) -> list[str]:
+        """The documents that it was told of, in their order."""
+        return [dict(form)["hub.topic"] for form in self.told]
+
+    def hold(self) -> None:
+        """Answer nobody from now on."""
+        self._open.clear()
+
+    def answer(self) -> None:
+        """Answer all who wait, and whoever comes."""
+        self._open.set()
+
+    def close(self) -> None:
+        """Be gone: who waits is answered, who comes finds nobody."""
+        self.answer()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(hub) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the request's
+        class Handler(BaseHTTPRequestHandler):
+            timeout = 60
+
+            def do_POST(self) -> None:
+                form = self.rfile.read(int(self.headers["Content-Length"])).decode("ascii")
+                hub.asked += 1
+                hub._open.wait()
+                hub.told.append(parse_qsl(form))
+                self.send_response(hub.status)
+                for name, value in {"Content-Length": str(len(hub.says)), **hub.fields}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(hub.says)
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        return Handler
