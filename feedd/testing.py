@@ -421,7 +421,7 @@ class Hub:
         self._server.server_close()
         self._thread.join()
 
-    def _handler(hub) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - `self` is the request's
+    def _handler(hub) -> type[BaseHTTPRequestHandler]:  # `self` is the request's
         class Handler(BaseHTTPRequestHandler):
             timeout = 60
 
