@@ -13,8 +13,8 @@ from feedd.state.database import Database
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """A hub is to be told that the document at `path` changed. `since` is when it last did, `tries` how often that was
-    told in vain. A document that changes again has a ping with another `key`.
+    """A hub is to be told that the document at `path` changed. `since` is when it last did, `tries` how often it
+    answered that to no effect. A document that changes again has a ping with another `key`.
     """
 
     key: int
@@ -69,12 +69,13 @@ class Pings:
         return len(others)
 
     def ready(self, hub: str, now: float, most: int, horizon: float, but: Collection[str] = ()) -> list[Ping]:
-        """What a hub can be told now, so many at most, first what was tried least: no documents in `but`, and none that
-        waits for a later moment, unless that is beyond `horizon`, which says that the clock was set back.
+        """What a hub can be told now, so many at most, first what was tried least and the longest ago: no documents in
+        `but`, and none that waits for a later moment, unless that is beyond `horizon`, which says that the clock was set
+        back.
         """
         rows = self._execute(
             "SELECT key, path, hub, since, tries FROM ping WHERE hub = ? AND (due <= ? OR due > ?)"
-            " ORDER BY tries, key LIMIT ?",
+            " ORDER BY tries, due, key LIMIT ?",
             (hub, now, horizon, most + len(but)),
         )
         return [ping for row in rows if (ping := Ping(*row)).path not in but][:most]
@@ -86,6 +87,10 @@ class Pings:
     def put_off(self, ping: Ping, due: float) -> None:
         """A ping was told in vain, and is to be told again at a moment."""
         self._execute("UPDATE ping SET tries = tries + 1, due = ? WHERE key = ?", (due, ping.key))
+
+    def put_back(self, ping: Ping, now: float) -> None:
+        """A ping did not get to its hub: it counts as not tried, but others come first."""
+        self._execute("UPDATE ping SET due = ? WHERE key = ?", (now, ping.key))
 
     def expire(self, hub: str, before: float) -> int:
         """Forget what a hub was to be told of documents that last changed before a moment; gives how many."""

@@ -83,6 +83,15 @@ def test_what_failed_is_told_after_what_did_not(pings: Pings) -> None:
     assert paths(ready(pings, 50, most=1)) == ["b.atom"]
 
 
+def test_what_did_not_get_through_is_told_after_what_was_not_tried(pings: Pings) -> None:
+    pings.note(["a.atom", "b.atom", "c.atom"], [HUB], 7)
+    pings.put_back(ready(pings, 50)[0], now=50)
+    pings.put_back(ready(pings, 60)[0], now=60)
+
+    assert paths(ready(pings, 70)) == ["c.atom", "a.atom", "b.atom"]
+    assert {ping.tries for ping in ready(pings, 70)} == {0}
+
+
 def test_what_is_under_way_is_left_out(pings: Pings) -> None:
     pings.note(["a.atom", "b.atom", "c.atom"], [HUB], 7)
 
