@@ -75,6 +75,16 @@ class Link(Struct, frozen=True):
     url: str
 
 
+class Moment(Struct, frozen=True, order=True):
+    """A moment in UTC: as RFC 3339 has it, and its parts; `clock` is such as `20:30`."""
+
+    iso: str
+    year: int
+    month: int
+    day: int
+    clock: str
+
+
 class Story(Struct, frozen=True):
     """An entry for `entry.html`. Addresses are http(s) or empty; `picture` and `icon` are empty without pictures."""
 
@@ -82,8 +92,8 @@ class Story(Struct, frozen=True):
     link: str
     via: str
     excerpt: str
-    published: datetime
-    updated: datetime
+    published: Moment
+    updated: Moment
     source: str
     icon: str
     topics: tuple[str, ...]
@@ -103,7 +113,7 @@ class Row(Struct, frozen=True):
     initial: str
     count: int
     whole: bool
-    newest: datetime | None
+    newest: Moment | None
     newest_title: str
     newest_link: str
     page: str
@@ -418,8 +428,13 @@ def _markup(html: bytes) -> "Markup":
 # Values
 
 
-def _moment(moment: Instant) -> datetime:
-    return datetime.fromtimestamp(moment, UTC)
+def _moment(moment: Instant) -> Moment:
+    try:
+        when = datetime.fromtimestamp(moment, UTC)
+    except (ValueError, OverflowError, OSError) as error:  # OSError: what the system's time cannot hold
+        raise RenderError(Problem("render-failed", f"{moment} s after 1970 is in no calendar")) from error
+    iso = when.isoformat()
+    return Moment(iso.replace("+00:00", "Z"), when.year, when.month, when.day, iso[11:16])
 
 
 def _picture(url: str, config: Config) -> str:
