@@ -23,7 +23,8 @@ from feedd.errors import ConfigError, FeeddError, Problem
 if TYPE_CHECKING:
     from feedd.config import Config
     from feedd.explain import Explanation
-    from feedd.pipeline import Pipeline, Progress, Report
+    from feedd.pipeline import Pipeline, Report
+    from feedd.run import Progress
     from feedd.service import inbox
     from feedd.status import ApproveReply, Kind
 
@@ -249,6 +250,34 @@ def approve(file: Path, socket: Path | None, as_json: bool) -> None:
     if not as_json:
         _say_approved(answer)
     sys.exit(FINE if answer.ok and not answer.withheld and not _serious(answer.problems) else PROBLEMS)
+
+
+@main.command(epilog="Example: feedd serve feeds --listen 127.0.0.1:8000")
+@_configured
+@click.argument("directory", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--listen",
+    metavar="ADDRESS",
+    help="A host and a port, the path of a Unix socket, or systemd; else that of [server], or 127.0.0.1:8000.",
+)
+@click.option("--max-age", type=click.IntRange(min=0), metavar="SECONDS", help="How long readers may keep it.")
+def serve(file: Path, directory: Path | None, listen: str | None, max_age: int | None) -> None:
+    """Serve DIRECTORY over HTTP, and nothing else.
+
+    Without DIRECTORY, it is the output directory of the configuration, at the address that [server] gives. Hidden
+    files are never served. `feedd run` does the same by itself where [server] says so. SIGTERM or Ctrl-C ends.
+    """
+    from feedd.config import Server
+    from feedd.serve.alone import serve as serve_alone
+
+    config = None if directory else _load(file)
+    place, settings = (config.output.path, config.server) if config else (cast(Path, directory), Server())
+    seconds = int(settings.max_age) if max_age is None else max_age
+    try:
+        serve_alone(place.absolute(), listen or settings.listen, seconds, lambda said: click.echo(said, err=True))
+    except FeeddError as error:
+        click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
+        sys.exit(PROBLEMS)
 
 
 # The edges

@@ -9,7 +9,8 @@ An expected failure is raised where it arises, as one of
     ├── RenderError    one feed or entry cannot be written in one format; caught in `pipeline` and `desk`
     ├── PublishError   a document cannot be put in its place, or another feedd does so; caught in `pipeline` and `cli`
     ├── StateError     the state cannot be read or written; caught in `pipeline`
-    └── ControlError   the daemon cannot be reached, or its socket not be made; caught in `cli` and `daemon`
+    ├── ControlError   the daemon cannot be reached, or its socket not be made; caught in `cli` and `daemon`
+    └── ServeError     nobody can listen where feeds or monitoring are to be served; caught in `cli` and `daemon`
 
 and travels on from there as a `Problem`, a value in the report of the run. This module knows nothing else of feedd.
 """
@@ -86,3 +87,7 @@ class StateError(FeeddError):
 
 class ControlError(FeeddError):
     """The daemon cannot be reached over its socket, or the socket cannot be made."""
+
+
+class ServeError(FeeddError):
+    """An address cannot be listened at."""

@@ -7,6 +7,8 @@ numbers of their descriptors, which the process inherits.
 import msgspec
 from msgspec import Struct
 
+from feedd.service.log import Form, Level
+
 
 class Orders(Struct, frozen=True, omit_defaults=True):
     """`feeds` and `monitoring` are descriptors of listening sockets, if any; `directory` is what the former shows, with
@@ -22,8 +24,8 @@ class Orders(Struct, frozen=True, omit_defaults=True):
     control: str = ""
     parent: int = 0
     ready: int | None = None
-    level: str = "info"
-    format: str = "text"
+    level: Level = "info"
+    format: Form = "text"
 
     def encode(self) -> str:
         """The orders as JSON."""

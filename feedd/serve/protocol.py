@@ -1,0 +1,175 @@
+"""Protocol: HTTP/1.1 on a connection, by uvicorn, within bounds that uvicorn does not set.
+
+In: bytes. Out: calls of an ASGI application, and its answers as bytes. What is added: heads of requests are bounded in
+bytes, in headers and in time, and so is how long a client takes its answer; a request that is against the rules is
+refused with a line of text; a body is not read, and the connection ends after the answer. When whoever is slow has to
+go, `crowd` decides.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from feedd.serve.crowd import Crowd, Guest
+
+_WORDS = {
+    400: "This is no request that can be understood.",
+    408: "The request did not arrive in time.",
+    431: "The head of the request is too large.",
+}
+
+
+class _Refused(Exception):
+    """A request goes no further."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection to a listener. `dated` gives the headers that all answers have, the date among them."""
+
+    blocked: float | None = None
+    group: dict[Guest, float] = {}  # noqa: RUF012 - replaced by the crowd before it is looked at
+
+    def __init__(
+        self, config: Config, state: ServerState, listener: str, crowd: Crowd, dated: Callable[[], list[Any]]
+    ) -> None:
+        super().__init__(config, state, {}, asyncio.get_running_loop())
+        self.listener, self._crowd, self._dated = listener, crowd, dated
+        self._in_head, self._head, self._pending = False, 0, 0
+        self._refusal = 400
+
+    # The connection
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """It is there."""
+        super().connection_made(transport)
+        self._crowd.welcome(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._crowd.forget(self)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client does not take what is sent."""
+        self.blocked = self.loop.time()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self.blocked = None
+        super().resume_writing()
+
+    def shutdown(self) -> None:
+        """End as soon as the answer that is under way is sent."""
+        super().shutdown()
+        if self.transport.is_closing():
+            self._crowd.leaves(self)
+
+    def dismiss(self, reason: str) -> None:
+        """End it; a client that has sent half a request is told why."""
+        if reason == "slow-request" and self._in_head:
+            self._refuse(408)
+        else:
+            self._close()
+
+    def abort(self) -> None:
+        """End it at once, whatever is still to be sent."""
+        self.transport.abort()
+
+    # Requests
+
+    def data_received(self, data: bytes) -> None:
+        """Read more of what a client sends."""
+        if self.transport.is_closing():
+            return
+        try:
+            self.parser.feed_data(data)
+            if self._in_head:
+                self._pending += len(data)
+                self._bound(self._pending)
+                self._crowd.begins(self)
+        except httptools.HttpParserUpgrade:  # not done here: the request was answered as if it did not ask for that
+            self._crowd.leaves(self)
+        except (httptools.HttpParserError, _Refused):
+            self._crowd.traffic.dismissed[self.listener, "bad-request"] += 1
+            self._refuse(self._refusal)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        if len(self.pipeline) >= self._crowd.bounds.pipelined:
+            raise _Refused
+        self._in_head, self._head, self._pending = True, 0, 0
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        """A part of what is asked for."""
+        self._head += len(url)
+        self._bound(self._head)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._head += len(name) + len(value)
+        self._bound(self._head)
+        self.headers.append((name.lower(), value))
+
+    def _bound(self, size: int) -> None:
+        bounds = self._crowd.bounds
+        if size > bounds.head_bytes or len(self.headers) >= bounds.headers:
+            self._refusal = 431
+            raise _Refused
+
+    def on_headers_complete(self) -> None:
+        """A whole head is there: let the application answer."""
+        self._in_head = False
+        names = [name for name, _ in self.headers]
+        if names.count(b"host") != 1 and (names.count(b"host") or self.parser.get_http_version() != "1.0"):
+            raise _Refused  # RFC 9112, section 3.2
+        self.server_state.default_headers = self._dated()
+        super().on_headers_complete()
+        self._crowd.asks(self)
+        if b"content-length" in names or b"transfer-encoding" in names or self.parser.should_upgrade():
+            self.cycle.keep_alive = False
+
+    def on_response_complete(self) -> None:
+        """An answer is sent: go on with the next request that is there, or wait for one."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            self._crowd.leaves(self)
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self._crowd.rests(self)
+
+    # The end
+
+    def _refuse(self, status: int) -> None:
+        """Say what is wrong, unless another answer is under way, and end."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+            self.pipeline.clear()
+            self.flow.pause_reading()
+            return
+        text = f"{_WORDS[status]}\n".encode()
+        self._crowd.traffic.answers[self.listener, status, ""] += 1
+        headers = [
+            *self._dated(),
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(text)),
+            (b"x-content-type-options", b"nosniff"),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[status], lines, text))
+        self._close()
+
+    def _close(self) -> None:
+        self._crowd.leaves(self)
+        self.transport.close()

@@ -1,0 +1,289 @@
+"""Resources: files below the output directory as they are served, kept in memory as far as they fit.
+
+In: the directory, and paths below it that are open to all (`paths`). Out: for each its bytes, plain and packed, with
+what HTTP says of them. A file that lies there as it was read is not read again: one `stat` tells. Only regular files
+that really lie in the directory, under names that are open to all, whatever symbolic links lead to them. Files are read
+in threads, each once however many ask for it. Does not know who asks, and tells nothing of what cannot be read but that
+it is not there.
+"""
+
+import asyncio
+import os
+import stat
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from email.utils import formatdate
+from hashlib import blake2b
+from pathlib import Path
+from weakref import WeakSet
+
+from feedd.feeds.manifest import NAME, Manifest, decode
+from feedd.serve.paths import Kind, Map, is_open, kind_of
+from feedd.service import log
+
+MIB = 1 << 20
+_CHUNK = 1 << 20  # bytes read at once of a file that is only looked through
+_THREADS = 4
+_TRIES = 3  # for a file that is written while it is read, or a directory that is swapped
+_ENTRY = 2048  # bytes that an entry takes beside its bodies, generously
+_LARGEST_MANIFEST = 16 * MIB
+_GZIP = 16 + zlib.MAX_WBITS
+_LEVEL = 6
+
+Stamp = tuple[int, int, int, int, int]
+"""Device, inode, size, mtime and ctime in nanoseconds: what tells that a file is as it was."""
+
+
+class NotThere(Exception):
+    """Nothing is served at a path."""
+
+
+class Crowded(Exception):
+    """Too much is being sent that is not there any more; in a while there is room again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The bytes of a resource in one coding: none or `gzip`. `data` is None where they are read as they are sent. `tag`
+    is a strong entity tag with its quotes (RFC 9110, section 8.8.3): other bytes have another one.
+    """
+
+    coding: bytes
+    tag: bytes
+    size: int
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class Resource:
+    """A file as it was at a moment. `modified` is when it became so, as HTTP writes it, and in seconds since the epoch:
+    never later than when it was read. `packed` is there only if it is smaller.
+    """
+
+    path: str
+    kind: Kind
+    stamp: Stamp
+    modified: int
+    modified_date: bytes
+    plain: Variant
+    packed: Variant | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return sum(len(one.data or b"") for one in (self.plain, self.packed) if one) + _ENTRY
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Bytes: of the resources that are kept; of these and of the former ones that are still being sent; of the largest
+    one that is held in memory at all.
+    """
+
+    kept: int = 64 * MIB
+    held: int = 256 * MIB
+    largest: int = 8 * MIB
+
+
+class Shelf:
+    """The resources of a directory. `clock` gives seconds since the epoch. Belongs to one event loop."""
+
+    def __init__(self, root: Path, clock: Callable[[], float], room: Room = Room()) -> None:
+        self.root = root
+        self._clock, self._room = clock, room
+        self._kept: OrderedDict[str, Resource] = OrderedDict()
+        self._size = 0
+        self._alive: WeakSet[Resource] = WeakSet()
+        self._reading: dict[str, asyncio.Task[Resource]] = {}
+        self._threads = ThreadPoolExecutor(_THREADS, "read")
+
+    def at_hand(self, path: str) -> Resource | None:
+        """The resource at a path, if it is known and the file still is as it was."""
+        kept = self._kept.get(path)
+        if kept is None:
+            return None
+        try:
+            found = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - for each request
+        except OSError:
+            return None
+        if _stamp(found) != kept.stamp:
+            return None
+        self._kept.move_to_end(path)
+        return kept
+
+    async def find(self, path: str) -> Resource:
+        """The resource at an open path. Raises NotThere or Crowded."""
+        if found := self.at_hand(path):
+            return found
+        self._forget(path)
+        kind = kind_of(path)
+        if kind is None or not self.lies(path):
+            raise NotThere
+        if path not in self._reading:
+            self._reading[path] = asyncio.ensure_future(self._taken_in(path, kind))
+        try:
+            return await asyncio.shield(self._reading[path])
+        finally:
+            if (task := self._reading.get(path)) and task.done():
+                del self._reading[path]
+
+    def lies(self, path: str) -> bool:
+        """Whether there seems to be a file at an open path."""
+        with suppress(OSError, ValueError):
+            return stat.S_ISREG(os.stat(f"{self.root}/{path}").st_mode)  # noqa: PTH116 - for each request
+        return False
+
+    async def _taken_in(self, path: str, kind: Kind) -> Resource:
+        if sum(one.held for one in self._alive) > self._room.held:
+            raise Crowded
+        loop = asyncio.get_running_loop()
+        resource = await loop.run_in_executor(self._threads, self._read, path, kind)
+        self._alive.add(resource)
+        self._forget(path)
+        self._kept[path] = resource
+        self._size += resource.held
+        while self._size > self._room.kept:
+            self._size -= self._kept.popitem(last=False)[1].held
+        return resource
+
+    def _forget(self, path: str) -> None:
+        if former := self._kept.pop(path, None):
+            self._size -= former.held
+
+    def _read(self, path: str, kind: Kind) -> Resource:
+        """Read a file, in a thread; again if it was written meanwhile. Raises NotThere."""
+        for last in range(_TRIES, 0, -1):
+            with suppress(_Moved), opened(self.root, path) as handle:
+                resource = self._described(path, kind, handle)
+                if _stamp(os.fstat(handle)) == resource.stamp or last == 1:
+                    return resource
+        raise NotThere
+
+    def _described(self, path: str, kind: Kind, handle: int) -> Resource:
+        found = os.fstat(handle)
+        modified = min(int(found.st_mtime), int(self._clock()))
+        date = formatdate(modified, usegmt=True).encode()
+        if found.st_size > self._room.largest:
+            return Resource(path, kind, _stamp(found), modified, date, _looked_through(handle, found.st_size))
+        plain, packed = _variants(b"".join(_chunks(handle)), kind)
+        return Resource(path, kind, _stamp(found), modified, date, plain, packed)
+
+    def reader(self, resource: Resource) -> int:
+        """A handle from which the bytes of a resource can be read that are not in memory; close it. Raises NotThere if
+        the file is another one by now.
+        """
+        with suppress(_Moved), opened(self.root, resource.path) as handle:
+            if _stamp(os.fstat(handle)) == resource.stamp:
+                return os.dup(handle)
+        raise NotThere
+
+    async def read(self, handle: int, start: int, size: int) -> bytes:
+        """Bytes of a file, read in a thread: a disk may be slow."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, os.pread, handle, size, start)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(wait=False)
+
+
+class Board:
+    """The manifest of a directory, read again when it changes."""
+
+    def __init__(self, root: Path) -> None:
+        self._file = f"{root}/{NAME}"
+        self._stamp: Stamp | None = None
+        self._map = Map.of(Manifest())
+
+    def current(self) -> Map:
+        """What the directory says of itself now; what it said last, where that cannot be read."""
+        try:
+            found = os.stat(self._file)  # noqa: PTH116 - for each request
+        except OSError:
+            if self._stamp is not None:
+                self._stamp, self._map = None, Map.of(Manifest())
+            return self._map
+        if _stamp(found) != self._stamp:
+            self._stamp = _stamp(found)
+            self._look()
+        return self._map
+
+    def _look(self) -> None:
+        try:
+            with Path(self._file).open("rb") as file:
+                data = file.read(_LARGEST_MANIFEST + 1)
+            self._map = Map.of(decode(data))
+        except (OSError, ValueError) as error:
+            log.warning("manifest", file=self._file, what=str(error), remedy="What it said before is gone by.")
+
+
+# Files
+
+
+class _Moved(Exception):
+    """What was opened does not lie where it was looked for."""
+
+
+@contextmanager
+def opened(root: Path, path: str) -> Iterator[int]:
+    """A handle of the regular file at an open path. Raises NotThere where there is none, or where what was opened lies
+    elsewhere than it seems: the file itself is asked, so that no symbolic link can be swapped in between.
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # which a pipe would wait without
+    try:
+        handle = os.open(root / path, flags)
+    except (OSError, ValueError) as error:
+        raise NotThere from error
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise NotThere
+        _refuse_if_elsewhere(handle, found.st_nlink == 0, root)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _refuse_if_elsewhere(handle: int, unlinked: bool, root: Path) -> None:
+    place = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115 - its text, not a path
+    place = place.removesuffix(" (deleted)") if unlinked else place  # renamed over since it was opened
+    inside = os.path.realpath(root).rstrip("/") + "/"
+    if not place.startswith(inside):
+        raise _Moved
+    real = place.removeprefix(inside)
+    if not is_open(real) or kind_of(real) is None:
+        raise NotThere
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _chunks(handle: int) -> Iterator[bytes]:
+    place = 0
+    while data := os.pread(handle, _CHUNK, place):
+        yield data
+        place += len(data)
+
+
+def _looked_through(handle: int, size: int) -> Variant:
+    return Variant(b"", _tag(_chunks(handle)), size, None)
+
+
+def _variants(data: bytes, kind: Kind) -> tuple[Variant, Variant | None]:
+    plain = Variant(b"", _tag([data]), len(data), data)
+    if not kind.packs:
+        return plain, None
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)  # whose header holds no time: equal bytes stay equal
+    packed = packer.compress(data) + packer.flush()
+    return plain, Variant(b"gzip", _tag([packed]), len(packed), packed) if len(packed) < len(data) else None
+
+
+def _tag(chunks: "Iterator[bytes] | list[bytes]") -> bytes:
+    digest = blake2b(digest_size=16)
+    for chunk in chunks:
+        digest.update(chunk)
+    return f'"{digest.hexdigest()}"'.encode()
