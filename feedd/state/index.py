@@ -210,8 +210,8 @@ class Index:
 
     def put(self, key: int, record: Record, id: str | None) -> None:
         """Keep what a known file holds now."""
-        self._execute(_UPDATE, (*_columns(record, id), key))
         self._forget(key)
+        self._execute(_UPDATE, (*_columns(record, id), key))
         if record.article:
             self._execute("INSERT INTO article VALUES (?, ?)", (key, record.article))
         self._executemany("INSERT INTO address VALUES (?, ?)", ((story, key) for story in record.addresses))
@@ -230,13 +230,16 @@ class Index:
 
     def drop(self, key: int) -> None:
         """Forget a file."""
-        self._execute("DELETE FROM file WHERE key = ?", (key,))
         self._forget(key)
+        self._execute("DELETE FROM file WHERE key = ?", (key,))
 
     def _forget(self, key: int) -> None:
+        """Forget all that other tables say of a file."""
         self._execute("DELETE FROM article WHERE key = ?", (key,))
         self._execute("DELETE FROM address WHERE key = ?", (key,))
-        self._execute("DELETE FROM related WHERE key = ?", (key,))
+        # They are sorted by story, and there is one for each link: finding them by their key would mean to look at all.
+        related = ((link.story, key) for link in self.look(key).links)
+        self._executemany("DELETE FROM related WHERE story = ? AND key = ?", related)
         self._execute("DELETE FROM problem WHERE key = ?", (key,))
 
     def identify(self, key: int, id: str) -> None:

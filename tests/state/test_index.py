@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from feedd.content.article import Link
 from feedd.desk import Record
 from feedd.state.database import open_database
 from feedd.state.index import Index, Row
@@ -23,6 +25,11 @@ def index() -> Iterator[Index]:
 
 def record(path: str, **values: object) -> Record:
     return replace(Record(path, STAMP, "article", id=path, public=True, since=NOON), **values)
+
+
+def relating(path: str, *stories: int) -> Record:
+    links = tuple(Link(f"Story {story}", f"https://elsewhere.example/{story}", story) for story in stories)
+    return record(path, links=msgspec.msgpack.encode(links), stories=stories, article=b"x")
 
 
 def put_in(index: Index, *records: Record) -> None:
@@ -143,11 +150,11 @@ def test_all_ids_can_be_settled_at_once(index: Index) -> None:
 
 
 def test_articles_that_relate_to_a_story_are_known(index: Index) -> None:
-    put_in(index, record("a.md", stories=(7, 8)), record("b.md", stories=(8,)), record("c.md"))
+    put_in(index, relating("a.md", 7, 8), relating("b.md", 8), record("c.md"))
     assert index.relating([7]) == {"a.md"}
     assert index.relating([8, 9]) == {"a.md", "b.md"}
 
-    index.put(row(index, "a.md").key, record("a.md", article=b"x", stories=(9,)), "a.md")
+    index.put(row(index, "a.md").key, relating("a.md", 9), "a.md")
     assert index.relating([7, 8, 9]) == {"a.md", "b.md"}
     assert index.relating([7]) == set()
 
