@@ -75,6 +75,20 @@ class InForce:
 
 
 @dataclass(frozen=True, slots=True)
+class Hub:
+    """A hub: of how many documents it is yet to be told, and since when the first of these waits. If it took nothing
+    last, `failing` is since when, `error` why, `again` when it is asked again.
+    """
+
+    url: str
+    waiting: int = 0
+    since: int | None = None
+    failing: int | None = None
+    error: str = ""
+    again: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything that the daemon says of itself.
 
@@ -104,11 +118,17 @@ class Status:
     last: LastRun | None = None
     due: int | None = None
     watcher: str = ""
+    hubs: tuple[Hub, ...] = ()
 
     @property
     def fine(self) -> bool:
         """Whether the feeds are kept up to date, and nothing is amiss."""
         return self.state in {"ready", "reloading"} and not self.degraded
+
+    @property
+    def notifications(self) -> int:
+        """Of how many documents hubs are yet to be told, each counted for each hub."""
+        return sum(hub.waiting for hub in self.hubs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +280,7 @@ def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
         "broken": list(_broken(status)),
         "last run": [_last(status.last, now)],
         "next due": ["nothing" if status.due is None else _moment(status.due, now)],
+        "hubs": [_hub(hub, now) for hub in status.hubs],
         "watching": [status.watcher or "not yet"],
         "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)} [{settings.fingerprint[:12]}]"],
         "refused": [line for line in settings.last_error if line not in status.reasons],
@@ -294,6 +315,18 @@ def _broken(status: Status) -> Iterator[str]:
     more = status.broken_total - min(len(status.broken), MOST_BROKEN)
     if more > 0:
         yield f"… and {more} more: `feedd check` shows all"
+
+
+def _hub(hub: Hub, now: int) -> str:
+    if hub.since is None:
+        parts = ["was told of all changes" if hub.failing is None else "has nothing to be told of"]
+    else:
+        parts = [f"is yet to be told of {_many(hub.waiting, 'document')}, the first since {_moment(hub.since, now)}"]
+    if hub.failing is not None:
+        parts.append(f"took nothing since {_moment(hub.failing, now)}: {hub.error}")
+    if hub.again is not None:
+        parts.append(f"asked again {relative(hub.again, now)}")
+    return f"{hub.url} {'; '.join(parts)}"
 
 
 def _last(run: LastRun | None, now: int) -> str:

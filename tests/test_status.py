@@ -14,6 +14,7 @@ from feedd.status import (
     MOST_BROKEN,
     ApproveReply,
     Broken,
+    Hub,
     InForce,
     LastRun,
     ReloadReply,
@@ -264,3 +265,42 @@ def test_span_never_tells_more_than_there_is_and_hardly_less(seconds: int) -> No
 
     assert int(number) * size <= seconds < (int(number) + 1) * size
     assert int(number) < 60 or unit == "d"
+
+
+# --- Hubs ---
+
+HUB = Hub("https://hub.example/")
+BEHIND = Hub("https://slow.example/", 12, NOON - 120, NOON - 90, "HTTP 503: busy", NOON + 40)
+
+
+def test_hubs_are_told_of_in_a_line_each() -> None:
+    status = replace(READY, hubs=(HUB, BEHIND))
+
+    assert line(status, "hubs") == "https://hub.example/ was told of all changes"
+    assert (
+        "             https://slow.example/ is yet to be told of 12 documents, the first since 2024-06-01T11:58:00Z "
+        "(2 min ago); took nothing since 2024-06-01T11:58:30Z (1 min ago): HTTP 503: busy; asked again in 40 s"
+    ) in lines(status)
+
+
+def test_hub_that_refused_all_there_was_is_not_called_up_to_date() -> None:
+    status = replace(READY, hubs=(replace(HUB, failing=NOON - 90, error="HTTP 400"),))
+
+    assert line(status, "hubs") == (
+        "https://hub.example/ has nothing to be told of; took nothing since 2024-06-01T11:58:30Z (1 min ago): HTTP 400"
+    )
+
+
+def test_without_hubs_nothing_is_said_of_them() -> None:
+    assert line(READY, "hubs") == ""
+
+
+def test_notifications_are_those_of_all_hubs() -> None:
+    assert READY.notifications == 0
+    assert replace(READY, hubs=(HUB, BEHIND, replace(HUB, waiting=1))).notifications == 13
+
+
+def test_hubs_are_read_as_they_were_told() -> None:
+    reply = StatusReply(True, replace(READY, hubs=(HUB, BEHIND)))
+
+    assert read(json.loads(json.dumps(told(reply))), StatusReply) == reply
