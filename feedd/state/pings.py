@@ -70,8 +70,8 @@ class Pings:
 
     def ready(self, hub: str, now: float, most: int, horizon: float, but: Collection[str] = ()) -> list[Ping]:
         """What a hub can be told now, so many at most, first what was tried least and the longest ago: no documents in
-        `but`, and none that waits for a later moment, unless that is beyond `horizon`, which says that the clock was set
-        back.
+        `but`, and none that waits for a later moment, unless that is beyond `horizon`, which says that the clock was
+        set back.
         """
         rows = self._execute(
             "SELECT key, path, hub, since, tries FROM ping WHERE hub = ? AND (due <= ? OR due > ?)"
