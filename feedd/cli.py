@@ -106,17 +106,19 @@ def run(file: Path) -> None:
     """
     from feedd.config import Log, load
     from feedd.service import log, systemd
+    from feedd.serve.listening import Handed
     from feedd.service.daemon import Daemon, Edges, listen_for_signals, open_log
     from feedd.service.inbox import Inbox
 
     open_log(Log())
     notifier, watchdog = systemd.notifier(os.environ), systemd.watchdog_interval(os.environ, os.getpid())
+    handed = Handed(os.environ, os.getpid())
     try:
         config = load(file)
         open_log(config.log)
         inbox = Inbox(config.watch.quiet, config.watch.limit)
         listen_for_signals(inbox)
-        Daemon(file.absolute(), config, inbox, Edges(notifier=notifier, watchdog=watchdog)).run()
+        Daemon(file.absolute(), config, inbox, Edges(notifier=notifier, watchdog=watchdog, handed=handed)).run()
     except ConfigError as error:
         for problem in error.problems:
             log.problem(problem)

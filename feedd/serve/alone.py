@@ -7,13 +7,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from feedd.errors import Problem, ServeError
 from feedd.serve.app import feeds
-from feedd.serve.listening import SYSTEMD, Handed, guard, listen, spoken
+from feedd.serve.listening import PUBLIC, SYSTEMD, Handed, Listening, spoken
 from feedd.serve.server import Listener
 from feedd.serve.server import serve as answer
 from feedd.serve.traffic import Traffic
@@ -21,9 +21,6 @@ from feedd.service import log
 
 ADDRESS = "127.0.0.1:8000"
 """Where it is served unless something else is said: on this machine alone."""
-
-MODE = 0o666
-"""Permissions of a Unix socket: feeds are for all, whoever may enter the folder that it lies in."""
 
 _FIELD = "--listen"
 
@@ -34,29 +31,24 @@ def serve(directory: Path, address: str, max_age: int, say: Callable[[str], None
     """
     log.configure("warning", "text", sys.stderr, os.environ, time.time)
     handed = Handed(os.environ, os.getpid())
-    with _listening(address or (SYSTEMD if handed else ADDRESS), handed) as listener:
+    with ExitStack() as stack:
+        listener, place = _listener(address or (SYSTEMD if handed else ADDRESS), handed, stack)
         traffic = Traffic()
         shown = Listener("feeds", listener, feeds(directory, max_age, time.time))
-        answer([shown], traffic, lambda: say(f"serving {directory} at {spoken(listener)}"))
+        answer([shown], traffic, lambda: say(f"serving {directory} at {place}"))
 
 
-@contextmanager
-def _listening(address: str, handed: Handed) -> Iterator[socket.socket]:
+def _listener(address: str, handed: Handed, stack: ExitStack) -> tuple[socket.socket, str]:
+    """The socket and what it is called; one that is opened is closed with the stack."""
     if address == SYSTEMD:
-        yield handed.find("http", _FIELD, alone=True)
-        return
+        found = handed.find("http", _FIELD, alone=True)
+        return found, spoken(found)
     if not _is_address(address):
         remedy = 'Write a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, or "systemd".'
         raise ServeError(Problem("not-served", f'is "{address}"', remedy, field=_FIELD))
-    place = Path(address).absolute() if "/" in address else None
-    listener = listen(str(place or address), _FIELD, MODE)
-    guard(listener)
-    try:
-        yield listener
-    finally:
-        if place:
-            with suppress(OSError):
-                place.unlink()
+    listening = Listening(str(Path(address).absolute()) if "/" in address else address, _FIELD, PUBLIC)
+    stack.callback(listening.close)
+    return listening.socket, listening.spoken
 
 
 def _is_address(text: str) -> bool:

@@ -19,6 +19,9 @@ BACKLOG = 4096
 SYSTEMD = "systemd"
 """The address of sockets that the service manager has opened."""
 
+PUBLIC, PRIVATE = 0o666, 0o660
+"""Permissions of Unix sockets: feeds are for all who may enter the folder that one lies in, monitoring is not."""
+
 _FIRST = 3  # the number of the first descriptor that is handed over, see sd_listen_fds(3)
 _PROBE = 1.0  # seconds that it may take to find out who is there
 _UNTAKEN = 30_000  # milliseconds after which the kernel ends a connection whose other side takes nothing
@@ -58,33 +61,42 @@ def _listens(one: socket.socket) -> bool:
     return is_stream and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
 
 
-def listen(address: str, field: str, mode: int) -> socket.socket:
+class Listening:
     """A new socket that listens at a host and a port, or at a path, which a dead process' socket may hold; the latter
-    with these permissions. `field` is the key of the configuration, or the option, that names it. Raises ServeError.
+    with the permissions `mode`. `field` is the key of the configuration, or the option, that names the address. Raises
+    ServeError.
     """
-    try:
-        return _at_path(Path(address), field, mode) if address.startswith("/") else _at_port(address)
-    except OSError as error:
-        what = f"nobody can listen at {address}: {error.strerror or error}"
-        raise ServeError(
-            Problem("not-served", what, "Stop whatever listens there, or name another.", field=field)
-        ) from error
+
+    def __init__(self, address: str, field: str, mode: int) -> None:
+        self._path = Path(address) if address.startswith("/") else None
+        try:
+            self.socket = _at_path(self._path, field, mode) if self._path else _at_port(address)
+            self._inode = _identity(self._path) if self._path else None
+        except OSError as error:
+            what, remedy = f"nobody can listen at {address}: {error.strerror or error}", "Name another address."
+            raise ServeError(Problem("not-served", what, remedy, field=field)) from error
+
+    def close(self) -> None:
+        """Listen no more, and take the socket's file away if it is still this one's."""
+        self.socket.close()
+        if self._path:
+            with suppress(OSError):
+                if _identity(self._path) == self._inode:
+                    self._path.unlink()
+
+    @property
+    def spoken(self) -> str:
+        """The address, as a person or a browser takes it."""
+        return f"unix:{self._path}" if self._path else spoken(self.socket)
 
 
-def _at_port(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
-    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, place = found[0]
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        guard(listener)
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
+def spoken(listener: socket.socket) -> str:
+    """The address of a socket, as a person or a browser takes it."""
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
+    return f"http://{host}:{name[1]}/"
 
 
 def guard(listener: socket.socket) -> None:
@@ -95,27 +107,51 @@ def guard(listener: socket.socket) -> None:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNTAKEN)
 
 
-def _at_path(path: Path, field: str, mode: int) -> socket.socket:
-    """It is bound under another name and renamed, so that nobody finds it deaf or with other permissions."""
-    _refuse_if_taken(path, field)
-    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    makeshift = path.with_name(f".feedd-{os.getpid()}")
-    makeshift.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX)
+def _at_port(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, place = found[0]
+    listener = socket.socket(family, kind, protocol)
     try:
-        os.fchmod(listener.fileno(), mode)  # what it is made with, less the umask
-        listener.bind(str(makeshift))
-        makeshift.chmod(mode)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
         listener.listen(BACKLOG)
-        makeshift.replace(path)
     except OSError:
         listener.close()
-        makeshift.unlink(missing_ok=True)
         raise
     return listener
 
 
-def _refuse_if_taken(path: Path, field: str) -> None:
+def _at_path(path: Path, field: str, mode: int) -> socket.socket:
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_PATH | os.O_CLOEXEC)
+    try:
+        _refuse_if_taken(path, folder, field)
+        return _bound(path.name, folder, mode)
+    finally:
+        os.close(folder)
+
+
+def _bound(name: str, folder: int, mode: int) -> socket.socket:
+    """A socket that listens under a name in an open folder: by `/proc/self/fd`, since paths of sockets must not have
+    more than 107 bytes. It is made under another name, so that nobody finds it deaf or with other permissions.
+    """
+    listener, makeshift = socket.socket(socket.AF_UNIX), f".feedd-{os.getpid()}"
+    place = Path(f"/proc/self/fd/{folder}/{makeshift}")
+    try:
+        place.unlink(missing_ok=True)
+        listener.bind(str(place))
+        place.chmod(mode)
+        listener.listen(BACKLOG)
+        place.replace(place.with_name(name))
+    except OSError:
+        listener.close()
+        place.unlink(missing_ok=True)
+        raise
+    return listener
+
+
+def _refuse_if_taken(path: Path, folder: int, field: str) -> None:
     with suppress(FileNotFoundError, ConnectionRefusedError):  # nothing there, or what a dead process left
         if not stat.S_ISSOCK(path.lstat().st_mode):
             what, remedy = f"{path} is something else than a socket, and is left as it is", "Name another path."
@@ -123,15 +159,11 @@ def _refuse_if_taken(path: Path, field: str) -> None:
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(_PROBE)
             with suppress(BlockingIOError):  # more wait there already than the kernel keeps
-                probe.connect(str(path))
+                probe.connect(f"/proc/self/fd/{folder}/{path.name}")
         what = f"another process answers at {path}"
         raise ServeError(Problem("not-served", what, "Stop it, or name another path.", field=field))
 
 
-def spoken(listener: socket.socket) -> str:
-    """The address of a socket, as a person or a browser takes it."""
-    name = listener.getsockname()
-    if listener.family == socket.AF_UNIX:
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
-    return f"http://{host}:{name[1]}/"
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino

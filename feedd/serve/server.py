@@ -22,7 +22,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from feedd.serve.crowd import Bounds, Crowd
-from feedd.serve.listening import BACKLOG
+from feedd.serve.listening import BACKLOG, guard
 from feedd.serve.protocol import Connection
 from feedd.serve.traffic import Application, Counted, Traffic
 
@@ -45,9 +45,7 @@ class Listener:
     application: Application
 
 
-def serve(
-    listeners: Sequence[Listener], traffic: Traffic, ready: Callable[[], None], bounds: Bounds = BOUNDS
-) -> None:
+def serve(listeners: Sequence[Listener], traffic: Traffic, ready: Callable[[], None], bounds: Bounds = BOUNDS) -> None:
     """Answer on all listeners until the process is told to stop. `ready` is called when they are open."""
     room = _raise_limit(bounds.connections + _FILES) - _FILES
     uvloop.run(_serve(listeners, traffic, ready, replace(bounds, connections=min(bounds.connections, max(room, 16)))))
@@ -92,6 +90,7 @@ async def _opened(listener: Listener, crowd: Crowd, state: ServerState) -> async
     config.load()
     connection = partial(Connection, config, state, listener.name, crowd, _Dated())
     loop = asyncio.get_running_loop()
+    guard(listener.socket)
     if listener.socket.family == socket.AF_UNIX:
         return await loop.create_unix_server(connection, sock=listener.socket, backlog=BACKLOG)
     return await loop.create_server(connection, sock=listener.socket, backlog=BACKLOG)

@@ -24,24 +24,28 @@ from feedd import __version__
 from feedd.config import Config, Log, load
 from feedd.desk import tree_of
 from feedd.errors import ConfigError, FeeddError, Problem, PublishError
-from feedd.pipeline import Pipeline, Progress, Report
+from feedd.pipeline import Pipeline, Report
 from feedd.publish.directory import Directory
 from feedd.publish.lock import Hold, sole_keeper
 from feedd.service import log
 from feedd.service.control import Control
 from feedd.service.health import OF_FILES, Health, is_good
 from feedd.service.inbox import Command, Inbox, News, Question, Reply
+from feedd.service.courier import Courier
 from feedd.service.schedule import Schedule
 from feedd.service.systemd import Notifier
 from feedd.service.watcher import Targets, Watcher
 from feedd.state.database import open_database
 from feedd.status import (
+from feedd.service.web import Web
     MOST_BROKEN,
+from feedd.state.pings import Trouble, Waiting
     ApproveReply,
     Broken,
     HealthReply,
     InForce,
     LastRun,
+    Hub,
     MetricsReply,
     ReloadReply,
     Running,
@@ -88,7 +92,7 @@ def open_log(settings: Log) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edges:
     """What the daemon has of the world. `tick` is how many seconds may pass between two looks at the clock, `watchdog`
-    how many between two signs of life, if any are wanted.
+    how many between two signs of life, if any are wanted. `handed` are sockets that systemd has opened.
     """
 
     tick: float = TICK
@@ -98,6 +102,7 @@ class Edges:
     log: Callable[[Log], None] = open_log
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    handed: Handed = field(default_factory=lambda: Handed({}, 0))
 
 
 class _Signs:
@@ -139,6 +144,7 @@ class _Post:
     control: Control
 
     def leave(self) -> None:
+    web: Web
         """Wake the loop no more, and let go of the state."""
         self.watcher.close()
         self.schedule.close()
@@ -179,11 +185,12 @@ class Daemon:
         self._parting: list[Control] = []  # those of former configurations, where some may wait for an answer
 
     # From the start to the end
+        self._courier = Courier(inbox.wake, clock=edges.clock, monotonic=edges.monotonic)
 
     def run(self) -> None:
         """Keep the feeds right until the inbox says to stop.
 
-        Raises PublishError or ControlError where another feedd is in the way.
+        Raises PublishError, ControlError or ServeError where another feedd is in the way.
         """
         self._post = self._staged(self._config, None)
         try:
@@ -197,14 +204,17 @@ class Daemon:
         finally:
             self._end()
 
-    def _begin(self, post: _Post) -> None:
-        """Let changes and moments wake the loop: before the first look, so that nothing falls in between."""
+    def _begin(self, post: _Post, former: Web | None = None) -> None:
+        """Let changes and moments wake the loop: before the first look, so that nothing falls in between. Feeds are
+        served meanwhile, at first those of last time, in place of whatever did so.
+        """
         if post.config.monitoring.listen and self._metrics is None:
             from feedd.service.metrics import Metrics  # late: what it needs takes 50 ms and 4 MB
 
             self._metrics = Metrics(self._edges.clock())
         post.watcher.start()
         post.schedule.start()
+        post.web.start(former)
         self._tell_of_watcher(())
         if post.config.watch.configuration and not self._is_in_force():
             self._inbox.reload()
@@ -220,6 +230,8 @@ class Daemon:
         self._edges.notifier.stopping()
         self._post.leave()
         for control in (*self._parting, self._post.control):
+        self._post.web.close()
+        self._courier.close(self._post.pipeline.pings, self._post.config.websub.hubs)
             control.close()
         self._post.lock.close()
         self._post.keeping.close()
@@ -251,6 +263,7 @@ class Daemon:
             control.close()
         self._rest()
 
+        self._tell_hubs()
     def _check_output(self) -> None:
         """Fill the output directory if it is another one by now. Raises PublishError where another feedd does that."""
         unlocked: tuple[Problem, ...] = ()
@@ -305,6 +318,8 @@ class Daemon:
         self._tell(report, seconds)
         return report
 
+        self._courier.look()
+        self._tell_hubs()
     def _run(self, now: int, hints: set[str] | None, approved: bool) -> Report:
         """A run; its failure is a report, too."""
         try:
@@ -395,7 +410,8 @@ class Daemon:
 
     def _problems(self) -> tuple[Problem, ...]:
         """Why not all is as it should be."""
-        return (*self._health.problems, *self._unlocked, *self._post.watcher.problems, *self._refused[:1])
+        of_post = (*self._post.watcher.problems, *self._post.web.problems, *self._courier.problems)
+        return (*self._health.problems, *self._unlocked, *of_post, *self._refused[:1])
 
     def _tell_of_watcher(self, before: Sequence[Problem]) -> None:
         for problem in self._post.watcher.problems:
@@ -405,6 +421,22 @@ class Daemon:
             log.info("over", kind=before[0].kind, watcher=self._post.watcher.kind)
 
     # Being asked
+
+    def _tell_hubs(self) -> None:
+        """Let hubs be told of what changed; what was told before is noted. Takes no longer than that."""
+        config, before = self._post.config, self._courier.problems
+        try:
+            given_up = self._courier.turn(self._post.pipeline.pings, config.websub.hubs, config.site.feeds_url)
+        except Exception as error:  # noqa: BLE001 - a fault of feedd itself must not end the loop: the feeds are right
+            log.crash("fault", error)
+            return
+        after = self._courier.problems
+        for problem in dict.fromkeys((*given_up, *(one for one in after if one not in before))):
+            log.problem(problem)
+        for problem in (one for one in before if one not in after):
+            log.info("over", kind=problem.kind, what=problem.what)
+        if before != after:
+            self._tell_systemd()
 
     def _counted(self) -> tuple[int, int]:
         """How many articles are public, in how many feeds; what was known, where the state does not tell."""
@@ -441,12 +473,18 @@ class Daemon:
         broken = [problem for problem in pipeline.problems() if problem.severity == "error" and problem.file]
         first = tuple(map(_broken, broken[:MOST_BROKEN]))
         self._known = replace(
-            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken)
+            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken), hubs=self._hubs()
         )
         return self._known
 
     def _busy(self, command: Command) -> Reply:
         """The answer to who asks how the daemon is, without the loop: what is known, and what a run is at."""
+    def _hubs(self) -> tuple[Hub, ...]:
+        """How it stands with each hub."""
+        pings = self._post.pipeline.pings
+        waiting, troubles = {one.hub: one for one in pings.waiting()}, pings.troubles()
+        return tuple(_hub(url, waiting.get(url), troubles.get(url)) for url in self._post.config.websub.hubs)
+
         if not hasattr(self, "_post"):  # the socket is there a moment before all else is
             return failed(_BEGINNING)
         if command == "health":
@@ -456,7 +494,7 @@ class Daemon:
         known = self._known or brief
         status = replace(
             brief, articles=known.articles, broken=known.broken, broken_total=known.broken_total, current=False,
-            running=self._signs.running,
+            running=self._signs.running, hubs=known.hubs,
         )  # fmt: skip
         return told(StatusReply(True, status)) if command == "status" else self._measured(status, self._counts)
 
@@ -508,7 +546,14 @@ class Daemon:
                 failing.callback(control.close)
             watcher, schedule = self._watcher(config), self._schedule(config)
             failing.pop_all()
-        return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, keeping, control)
+            web = former.web if former and former.web.suits(config) else self._web(config, former, failing)
+        return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, keeping, control, web)
+
+    def _web(self, config: Config, former: _Post | None, failing: ExitStack) -> Web:
+        before = former.web if former else None
+        web = Web(config, self._edges.handed, before)
+        failing.callback(web.close, before)
+        return web
 
     def _watcher(self, config: Config) -> Watcher:
         taxonomy = (*config.taxonomy.topics, *config.taxonomy.providers)
@@ -569,7 +614,7 @@ class Daemon:
             former.keeping.close()
         self._inbox.quiet, self._inbox.limit = post.config.watch.quiet, post.config.watch.limit
         self._edges.log(post.config.log)
-        self._begin(post)
+        self._begin(post, former.web if former.web is not post.web else None)
 
     def _refuse(self, problems: tuple[Problem, ...]) -> ReloadReply:
         if problems != self._refused:
@@ -619,6 +664,14 @@ def _broken(problem: Problem) -> Broken:
 
 
 _COMMANDS = ("status", "reload", "approve", "metrics")
+
+def _hub(url: str, waiting: Waiting | None, trouble: Trouble | None) -> Hub:
+    hub = Hub(url, waiting.count, waiting.since) if waiting else Hub(url)
+    if trouble is None:
+        return hub
+    again = int(trouble.due) if waiting and trouble.tries else None
+    return replace(hub, failing=trouble.since, error=trouble.error, again=again)
+
 
 
 def _trim() -> None:
