@@ -23,6 +23,7 @@ from feedd.errors import ConfigError, FeeddError, Problem
 if TYPE_CHECKING:
     from feedd.config import Config
     from feedd.explain import Explanation
+    from feedd.feeds.manifest import Manifest
     from feedd.pipeline import Pipeline, Report
     from feedd.run import Progress
     from feedd.service import inbox
@@ -105,14 +106,14 @@ def run(file: Path) -> None:
     standard error.
     """
     from feedd.config import Log, load
-    from feedd.service import log, systemd
     from feedd.serve.listening import Handed
+    from feedd.service import log, systemd
     from feedd.service.daemon import Daemon, Edges, listen_for_signals, open_log
     from feedd.service.inbox import Inbox
 
     open_log(Log())
-    notifier, watchdog = systemd.notifier(os.environ), systemd.watchdog_interval(os.environ, os.getpid())
     handed = Handed(os.environ, os.getpid())
+    notifier, watchdog = systemd.notifier(os.environ), systemd.watchdog_interval(os.environ, os.getpid())
     try:
         config = load(file)
         open_log(config.log)
@@ -282,7 +283,41 @@ def serve(file: Path, directory: Path | None, listen: str | None, max_age: int |
         sys.exit(PROBLEMS)
 
 
+@main.command("print-config", epilog="Example: feedd print-config nginx > /etc/nginx/snippets/feedd.conf")
+@_configured
+@click.argument("server", type=click.Choice(["nginx", "caddy"]))
+def print_config(file: Path, server: str) -> None:
+    """Print how nginx or Caddy serves the feeds as feedd does.
+
+    It is to be included in the block of the site that [site] feeds_url leads to, and serves the directory of
+    [output] path with the same types, headers and redirects as `feedd serve`.
+    """
+    from feedd.webservers import PRINTERS
+
+    config = _load(file)
+    try:
+        text = PRINTERS[server](config, _manifest(config.output.path))
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"{_mark(problem)} {problem}", err=True)
+        sys.exit(CONFIGURATION)
+    click.echo(os.fsencode(text), nl=False)
+
+
 # The edges
+
+
+def _manifest(directory: Path) -> "Manifest":
+    """What an output directory says of itself; nothing, with a word about it, if that cannot be read."""
+    from feedd.feeds.manifest import NAME, Manifest, decode
+
+    try:
+        return decode((directory / NAME).read_bytes())
+    except FileNotFoundError:
+        return Manifest()
+    except (OSError, ValueError) as error:
+        click.echo(f"feedd: {directory / NAME}: {error}; what moved or is gone is left out", err=True)
+        return Manifest()
 
 
 def _now() -> int:

@@ -1,0 +1,327 @@
+"""Web servers: how nginx and Caddy are told to serve the output directory as feedd itself does.
+
+In: a configuration, and what the directory says of itself. Out: text to include in the block of a site, at the path of
+`site.feeds_url`. What it says of types, caching, CORS, links and security is asked of `serve/` itself, and thus is the
+same; where a server cannot do the same, the text says so. Pure. Everything is written as the server's own syntax wants
+it, and what that cannot write is refused.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from feedd.config import Config
+from feedd.errors import ConfigError, Problem
+from feedd.feeds.manifest import Manifest
+from feedd.serve import answer as answers
+from feedd.serve.answer import Answer
+from feedd.serve.paths import INDEX, KINDS, Kind, Map
+from feedd.serve.resources import Resource, Variant
+
+_OWN = {"content-type", "content-length", "etag", "last-modified", "accept-ranges", "vary", "location"}
+"""Headers that a web server makes itself, or is told by other means."""
+_DOCUMENT = "-.document.-"  # what stands for a document's path until a server's own variable does
+_LINK = "Use another path, or a symbolic link that leads there."
+
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """What both servers are told. `prefix` is the path of `base`, unescaped. `groups` are the kinds of files by the
+    headers that they have beside their type, in which `_DOCUMENT` may stand.
+    """
+
+    base: str
+    prefix: str
+    directory: Path
+    max_age: int
+    groups: dict[Headers, list[Kind]]
+    moved: tuple[tuple[str, str], ...]
+    gone: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What is said at the beginning, but for how to include it."""
+        return (
+            f"The feeds of {self.base}, as feedd prints it.",
+            "Print it anew when [site] feeds_url, [output] path, [server] max_age or [websub] hubs changes, or when",
+            "feeds were renamed or pruned.",
+        )
+
+
+def _site(config: Config, manifest: Manifest) -> _Site:
+    base, max_age = config.site.feeds_url, int(config.server.max_age)
+    known = Map.of(Manifest(base, config.websub.hubs, manifest.moved, manifest.gone))
+    groups: dict[Headers, list[Kind]] = {}
+    for kind in KINDS.values():
+        groups.setdefault(_headers(_answer(kind, known, max_age)), []).append(kind)
+    targets = ((path, known.target(path)) for path in sorted(manifest.moved))
+    return _Site(
+        known.address("").decode(),
+        unquote(urlsplit(base).path, errors="surrogateescape"),
+        config.output.path,
+        max_age,
+        groups,
+        tuple((path, known.address(target).decode()) for path, target in targets if target),
+        tuple(path for path in manifest.gone if path not in manifest.moved),
+    )
+
+
+def _answer(kind: Kind, known: Map, max_age: int) -> Answer:
+    """How feedd itself answers for a file of a kind."""
+    plain = Variant(b"", b'""', 0, b"")
+    return answers.answer("GET", {}, Resource(_DOCUMENT, kind, (0, 0, 0, 0, 0), 0, b"", plain), known, max_age)
+
+
+def _headers(answer: Answer) -> Headers:
+    """Those that a web server has to be told."""
+    named = ((name.decode().title(), value.decode()) for name, value in answer.headers)
+    return tuple((name, value) for name, value in named if name.lower() not in _OWN)
+
+
+def _bare(kind: Kind) -> tuple[str, str]:
+    """A media type, and its charset or nothing."""
+    media_type, _, charset = kind.media_type.decode().partition("; charset=")
+    return media_type, charset
+
+
+def _commented(lines: Iterable[str]) -> Iterator[str]:
+    return (f"# {line}" for line in lines)
+
+
+def _indented(lines: Iterable[str], by: str) -> Iterator[str]:
+    return (by + line if line else line for line in lines)
+
+
+def _refused(server: str, what: str, field: str, remedy: str) -> ConfigError:
+    return ConfigError((Problem("not-writable", f"holds {what}, which {server} cannot be told", remedy, field=field),))
+
+
+# nginx
+
+_NGINX = """
+Include it in the server block of that host: `include snippets/feedd.conf;`.
+What the server block says by add_header does not hold in here: repeat it where it is wanted.
+What nginx packs on the way has the ETag of the plain file, made weak (W/), which is as good for readers.
+"""
+
+
+def nginx(config: Config, manifest: Manifest) -> str:
+    """Locations for nginx (1.18 or later). Raises ConfigError where a path or address cannot be written."""
+    site = _site(config, manifest)
+    lines = [*_commented((*site.lines, *_NGINX.strip().splitlines())), ""]
+    if site.prefix != "/":
+        lines += [f"location = {_token(site.prefix[:-1])} {{ return 301 {_value(site.base, 'site.feeds_url')}; }}", ""]
+    lines += [f"location ^~ {_token(site.prefix)} {{", *_indented(_inside(site), "    "), "}"]
+    return "\n".join([*lines, "", *_places(site)]) + "\n"
+
+
+def _inside(site: _Site) -> Iterator[str]:
+    yield f"alias {_value(f'{site.directory}/', 'output.path')};"
+    yield from _types()
+    yield "gzip on;"
+    yield "gzip_vary on;"
+    yield "gzip_proxied any;"
+    yield "if_modified_since before;"
+    for answer, place in _named(site):
+        yield f"error_page {answer.status} = {place};"
+    yield ""
+    yield from _moves(site)
+    yield "# Hidden files: what feedd keeps for itself, and documents that are being written."
+    yield r"location ~ /\. { return 404; }"
+    yield f"location ~ /$ {{ rewrite ^(.*)$ $1{INDEX} last; }}"
+    for headers, kinds in site.groups.items():
+        yield from _location(headers, kinds, site)
+    yield "return 404;"
+
+
+def _named(site: _Site) -> tuple[tuple[Answer, str], ...]:
+    """What is answered without a file but for redirects, and the place where nginx does so."""
+    return (
+        (answers.unknown(), "@feedd_unknown"),
+        (answers.refused(), "@feedd_method"),
+        (answers.gone(site.max_age), "@feedd_gone"),
+    )
+
+
+def _places(site: _Site) -> Iterator[str]:
+    for answer, place in _named(site):
+        yield f"location {place} {{"
+        if answer.status == answers.refused().status:
+            yield "    if ($request_method = OPTIONS) {"
+            yield from _indented(_added(_headers(answers.options())), " " * 8)
+            yield f"        return {answers.options().status};"
+            yield "    }"
+        yield from _indented(_added(_headers(answer), " always"), " " * 4)
+        yield f"    return {answer.status};"
+        yield "}"
+
+
+def _added(headers: Headers, always: str = "") -> Iterator[str]:
+    """Headers of all answers that are no errors; `always` of these as well."""
+    for name, value in headers:
+        text = _value(value, "websub.hubs").replace(_DOCUMENT, "$feedd_document")
+        yield f"add_header {name} {text}{always};"
+
+
+def _types() -> Iterator[str]:
+    kinds = {_bare(kind)[0]: kind for kind in KINDS.values()}
+    yield "types {"
+    yield from (f"    {_bare(kind)[0]} {kind.suffix};" for kind in KINDS.values())
+    yield "}"
+    yield "charset utf-8;"
+    # Both hold for text/html anyway, and nginx warns of what it is told twice.
+    told = {name: kind for name, kind in kinds.items() if name != "text/html"}
+    yield f"charset_types {' '.join(name for name, kind in told.items() if _bare(kind)[1])};"
+    yield f"gzip_types {' '.join(name for name, kind in told.items() if kind.packs)};"
+
+
+def _moves(site: _Site) -> Iterator[str]:
+    """What is elsewhere by now, with the headers that hold for what has none of its own; and what is gone."""
+    if site.moved:
+        yield from _added(_headers(answers.moved(b"", site.max_age)))
+    for path, target in site.moved:
+        yield f"location = {_token(site.prefix + path)} {{ return 301 {_value(target, 'site.feeds_url')}; }}"
+    for path in site.gone:
+        yield f"location = {_token(site.prefix + path)} {{ return 410; }}"
+    if site.moved or site.gone:
+        yield ""
+
+
+def _location(headers: Headers, kinds: list[Kind], site: _Site) -> Iterator[str]:
+    suffixes = [kind.suffix for kind in kinds]
+    suffix = rf"\.(?:{'|'.join(suffixes)})" if len(suffixes) > 1 else rf"\.{suffixes[0]}"
+    named = rf"^{re.escape(site.prefix)}(?<feedd_document>[a-z0-9._/-]+{suffix})$"
+    yield f"location ~ {_token(named if 'Link' in dict(headers) else f'{suffix}$')} {{"
+    yield from _indented(_added(headers), " " * 4)
+    yield "}"
+
+
+def _value(text: str, field: str) -> str:
+    """Text where nginx looks for variables."""
+    if "$" in text:
+        raise _refused("nginx", "a $", field, _LINK if field == "output.path" else "Write it as %24.")
+    return _token(text)
+
+
+def _token(text: str) -> str:
+    """Text as one word, in quotes where it holds what is special."""
+    if re.fullmatch(r"(?:[\w./:~^$()?|+*<>=,%@-]|\\[.-])+", text, re.ASCII):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+# Caddy
+
+_CADDY = """
+Include it in the block of that site: `import feedd.caddy`.
+What Caddy packs on the way has the ETag of the plain file.
+"""
+
+
+def caddy(config: Config, manifest: Manifest) -> str:
+    """Directives for Caddy (2.6 or later). Raises ConfigError where a path or address cannot be written."""
+    site = _site(config, manifest)
+    lines = [*_commented((*site.lines, *_CADDY.strip().splitlines())), ""]
+    prefix = _pattern(site.prefix)
+    if site.prefix != "/":
+        lines += [f"redir {_word(prefix[:-1])} {_literal(site.base, 'site.feeds_url')} 301", ""]
+    lines += [f"handle_path {_word(prefix + '*')} {{", "\troute {", *_indented(_route(site), "\t\t"), "\t}", "}"]
+    return "\n".join(lines) + "\n"
+
+
+def _route(site: _Site) -> Iterator[str]:
+    yield "@options method OPTIONS"
+    yield from _respond("@options", answers.options())
+    yield "@other not method GET HEAD"
+    yield from _respond("@other", answers.refused())
+    if site.moved:
+        yield f"@moved path {' '.join(_word(f'/{path}') for path, _ in site.moved)}"
+        yield from _set("@moved", _headers(answers.moved(b"", site.max_age)))
+        yield from (f"redir {_word(f'/{path}')} {_literal(to, 'site.feeds_url')} 301" for path, to in site.moved)
+    if site.gone:
+        yield f"@gone path {' '.join(_word(f'/{path}') for path in site.gone)}"
+        yield from _respond("@gone", answers.gone(site.max_age))
+    yield f"root * {_literal(str(site.directory), 'output.path')}"
+    yield "@folder path */"
+    yield f"rewrite @folder {{path}}{INDEX}"
+    yield "# Hidden files are what feedd keeps for itself, and documents that are being written."
+    yield "@files {"
+    yield f"\tpath {' '.join(f'*.{suffix}' for suffix in KINDS)}"
+    yield "\tnot path */.*"
+    yield "\tfile"
+    yield "}"
+    yield "handle @files {"
+    yield from _indented(_files(site), "\t")
+    yield "}"
+    yield from _respond("", answers.unknown())
+
+
+def _files(site: _Site) -> Iterator[str]:
+    for number, (headers, kinds) in enumerate(site.groups.items(), 1):
+        yield f"@group{number} path {' '.join(f'*.{kind.suffix}' for kind in kinds)}"
+        yield from _set(f"@group{number}", headers)
+    for kind in KINDS.values():
+        yield f"@{kind.suffix} path *.{kind.suffix}"
+        yield f'header @{kind.suffix} Content-Type "{kind.media_type.decode()}"'
+    yield from _encode()
+    yield "file_server"
+
+
+def _respond(matcher: str, answer: Answer) -> Iterator[str]:
+    """An answer without a file."""
+    yield " ".join(["handle", *filter(None, [matcher]), "{"])
+    yield from _indented(_set("", _headers(answer)), "\t")
+    yield f"\trespond {answer.status}"
+    yield "}"
+
+
+def _set(matcher: str, headers: Headers) -> Iterator[str]:
+    yield " ".join(["header", *filter(None, [matcher]), "{"])
+    for name, value in headers:
+        yield f"\t{name} {_literal(value, 'websub.hubs').replace(f'/{_DOCUMENT}', '{path}')}"
+    yield "}"
+
+
+def _encode() -> Iterator[str]:
+    yield "encode gzip {"
+    yield "\tmatch {"
+    yield from (f"\t\theader Content-Type {_bare(kind)[0]}*" for kind in KINDS.values() if kind.packs)
+    yield "\t}"
+    yield "}"
+
+
+def _pattern(path: str) -> str:
+    """A path where Caddy looks for wildcards."""
+    if re.search(r"[*?\[\]\\]", path):
+        raise _refused("Caddy", "a wildcard (*, ?, [, ], \\)", "site.feeds_url", "Use another path.")
+    return path
+
+
+def _literal(text: str, field: str) -> str:
+    """Text where Caddy looks for placeholders."""
+    if "{$" in text or re.search(r"\\[{}]", text):
+        remedy = _LINK if field == "output.path" else "Use another address."
+        raise _refused("Caddy", "{$ or a \\ before a brace", field, remedy)
+    return _word(re.sub(r"[{}]", r"\\\g<0>", text))
+
+
+def _word(text: str) -> str:
+    """Text as one word, in quotes where it holds what is special."""
+    if re.fullmatch(r"[\w./:*=,%@+~-]+", text, re.ASCII):
+        return text
+    if "`" not in text:
+        return f"`{text}`"
+    if "\\" in text:
+        raise _refused("Caddy", "both a ` and a \\", "output.path", _LINK)
+    escaped = text.replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+PRINTERS: dict[str, Callable[[Config, Manifest], str]] = {"nginx": nginx, "caddy": caddy}
+"""What is printed, by the name of the server."""
