@@ -24,28 +24,29 @@ from feedd import __version__
 from feedd.config import Config, Log, load
 from feedd.desk import tree_of
 from feedd.errors import ConfigError, FeeddError, Problem, PublishError
-from feedd.pipeline import Pipeline, Report
+from feedd.pipeline import Pipeline, Progress, Report
 from feedd.publish.directory import Directory
 from feedd.publish.lock import Hold, sole_keeper
+from feedd.serve.listening import Handed
 from feedd.service import log
 from feedd.service.control import Control
+from feedd.service.courier import Courier
 from feedd.service.health import OF_FILES, Health, is_good
 from feedd.service.inbox import Command, Inbox, News, Question, Reply
-from feedd.service.courier import Courier
 from feedd.service.schedule import Schedule
 from feedd.service.systemd import Notifier
 from feedd.service.watcher import Targets, Watcher
-from feedd.state.database import open_database
-from feedd.status import (
 from feedd.service.web import Web
-    MOST_BROKEN,
+from feedd.state.database import open_database
 from feedd.state.pings import Trouble, Waiting
+from feedd.status import (
+    MOST_BROKEN,
     ApproveReply,
     Broken,
     HealthReply,
+    Hub,
     InForce,
     LastRun,
-    Hub,
     MetricsReply,
     ReloadReply,
     Running,
@@ -100,9 +101,9 @@ class Edges:
     watchdog: float | None = None
     open: Callable[[Config, Progress], Pipeline] = open_pipeline
     log: Callable[[Log], None] = open_log
+    handed: Handed = field(default_factory=lambda: Handed({}, 0))
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
-    handed: Handed = field(default_factory=lambda: Handed({}, 0))
 
 
 class _Signs:
@@ -142,9 +143,9 @@ class _Post:
     lock: Hold
     keeping: ExitStack
     control: Control
+    web: Web
 
     def leave(self) -> None:
-    web: Web
         """Wake the loop no more, and let go of the state."""
         self.watcher.close()
         self.schedule.close()
@@ -183,9 +184,9 @@ class Daemon:
         self._metrics: Metrics | None = None  # if they were ever wanted
         self._unmet: float | None = None  # since when a change waits that earlier runs could not do justice to
         self._parting: list[Control] = []  # those of former configurations, where some may wait for an answer
+        self._courier = Courier(inbox.wake, clock=edges.clock, monotonic=edges.monotonic)
 
     # From the start to the end
-        self._courier = Courier(inbox.wake, clock=edges.clock, monotonic=edges.monotonic)
 
     def run(self) -> None:
         """Keep the feeds right until the inbox says to stop.
@@ -212,9 +213,9 @@ class Daemon:
             from feedd.service.metrics import Metrics  # late: what it needs takes 50 ms and 4 MB
 
             self._metrics = Metrics(self._edges.clock())
+        post.web.start(former)
         post.watcher.start()
         post.schedule.start()
-        post.web.start(former)
         self._tell_of_watcher(())
         if post.config.watch.configuration and not self._is_in_force():
             self._inbox.reload()
@@ -228,10 +229,10 @@ class Daemon:
     def _end(self) -> None:
         self._signs.state = "stopping"
         self._edges.notifier.stopping()
-        self._post.leave()
-        for control in (*self._parting, self._post.control):
         self._post.web.close()
         self._courier.close(self._post.pipeline.pings, self._post.config.websub.hubs)
+        self._post.leave()
+        for control in (*self._parting, self._post.control):
             control.close()
         self._post.lock.close()
         self._post.keeping.close()
@@ -261,9 +262,9 @@ class Daemon:
             question.answer(self._answered(question.command))
         for control in parting:
             control.close()
+        self._tell_hubs()
         self._rest()
 
-        self._tell_hubs()
     def _check_output(self) -> None:
         """Fill the output directory if it is another one by now. Raises PublishError where another feedd does that."""
         unlocked: tuple[Problem, ...] = ()
@@ -316,10 +317,10 @@ class Daemon:
         self._remember(report, seconds, everything=hints is None)
         self._measure(report, seconds, since, due)
         self._tell(report, seconds)
-        return report
-
         self._courier.look()
         self._tell_hubs()
+        return report
+
     def _run(self, now: int, hints: set[str] | None, approved: bool) -> Report:
         """A run; its failure is a report, too."""
         try:
@@ -420,8 +421,6 @@ class Daemon:
         if before and not self._post.watcher.problems:
             log.info("over", kind=before[0].kind, watcher=self._post.watcher.kind)
 
-    # Being asked
-
     def _tell_hubs(self) -> None:
         """Let hubs be told of what changed; what was told before is noted. Takes no longer than that."""
         config, before = self._post.config, self._courier.problems
@@ -437,6 +436,8 @@ class Daemon:
             log.info("over", kind=problem.kind, what=problem.what)
         if before != after:
             self._tell_systemd()
+
+    # Being asked
 
     def _counted(self) -> tuple[int, int]:
         """How many articles are public, in how many feeds; what was known, where the state does not tell."""
@@ -477,14 +478,14 @@ class Daemon:
         )
         return self._known
 
-    def _busy(self, command: Command) -> Reply:
-        """The answer to who asks how the daemon is, without the loop: what is known, and what a run is at."""
     def _hubs(self) -> tuple[Hub, ...]:
         """How it stands with each hub."""
         pings = self._post.pipeline.pings
         waiting, troubles = {one.hub: one for one in pings.waiting()}, pings.troubles()
         return tuple(_hub(url, waiting.get(url), troubles.get(url)) for url in self._post.config.websub.hubs)
 
+    def _busy(self, command: Command) -> Reply:
+        """The answer to who asks how the daemon is, without the loop: what is known, and what a run is at."""
         if not hasattr(self, "_post"):  # the socket is there a moment before all else is
             return failed(_BEGINNING)
         if command == "health":
@@ -544,9 +545,9 @@ class Daemon:
             else:
                 control = Control(config.control.socket, self._inbox, self._busy)
                 failing.callback(control.close)
+            web = former.web if former and former.web.suits(config) else self._web(config, former, failing)
             watcher, schedule = self._watcher(config), self._schedule(config)
             failing.pop_all()
-            web = former.web if former and former.web.suits(config) else self._web(config, former, failing)
         return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, keeping, control, web)
 
     def _web(self, config: Config, former: _Post | None, failing: ExitStack) -> Web:
@@ -663,8 +664,6 @@ def _broken(problem: Problem) -> Broken:
     return Broken(problem.file, problem.line, f"{problem.field}: {problem.what}" if problem.field else problem.what)
 
 
-_COMMANDS = ("status", "reload", "approve", "metrics")
-
 def _hub(url: str, waiting: Waiting | None, trouble: Trouble | None) -> Hub:
     hub = Hub(url, waiting.count, waiting.since) if waiting else Hub(url)
     if trouble is None:
@@ -672,6 +671,8 @@ def _hub(url: str, waiting: Waiting | None, trouble: Trouble | None) -> Hub:
     again = int(trouble.due) if waiting and trouble.tries else None
     return replace(hub, failing=trouble.since, error=trouble.error, again=again)
 
+
+_COMMANDS = ("status", "reload", "approve", "metrics")
 
 
 def _trim() -> None:
