@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from feedd.pipeline import Pipeline, Report
     from feedd.run import Progress
     from feedd.service import inbox
+    from feedd.state.pings import Pings, Trouble, Waiting
     from feedd.status import ApproveReply, Kind
 
 FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED, UNREAD = 0, 1, 2, 78, 130, 141
 _PATIENCE = 5.0  # seconds that the daemon has to tell its status
+_TELLING = 30.0  # seconds that hubs have at the most, before they are left to the next time
 _SHOWN = 20  # problems that `build` lists (`check` lists all), and feeds that `explain` names
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -134,8 +136,13 @@ def run(file: Path) -> None:
 @_json
 @click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
 @click.option("--approve", is_flag=True, help="Let any number of articles leave the feeds at once.")
-def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
-    """Bring all feeds up to date, once."""
+@click.option("--no-ping", is_flag=True, help="Leave it to `feedd ping` to tell hubs of what changed.")
+def build(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bool) -> None:
+    """Bring all feeds up to date, once.
+
+    Then the hubs of the configuration, if any, are told which documents changed. What they cannot be told now, the next
+    build tells.
+    """
     gc.disable()  # a run makes hardly any cycles, and looking for them would take 2 % of its time
     started = time.monotonic()
     config = _load(file)
@@ -146,13 +153,40 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool) -> None:
         stack.enter_context(closing(pipeline))
         report = _run(pipeline, approve)
         problems += [*report.problems, *pipeline.problems()]
+        if not as_json:
+            _say_report(report, pipeline, dry_run, time.monotonic() - started)
+        if not (dry_run or no_ping):
+            problems += _tell_hubs(pipeline.pings, config)
         if as_json:
             files = pipeline.index.states()
             _print_json({"files": files, **_summary(report, pipeline), "problems": problems})
         else:
-            _say_report(report, pipeline, dry_run, time.monotonic() - started)
             _say_problems(problems, _SHOWN)
     sys.exit(PROBLEMS if _serious(problems) else FINE)
+
+
+@main.command(epilog="Example: feedd build --no-ping && rsync -a feeds/ web.example:feeds/ && feedd ping")
+@_configured
+@_json
+def ping(file: Path, as_json: bool) -> None:
+    """Tell hubs of the documents that changed since they were told.
+
+    `run` and `build` do so by themselves. This is for feeds that are copied elsewhere after `build --no-ping`: a hub
+    fetches at once what it is told of. Exits with 1 if a hub could not be told.
+    """
+    from feedd.state.database import open_database
+    from feedd.state.pings import Pings
+
+    config = _load(file)
+    with ExitStack() as stack:
+        _alone(config, stack)
+        database = stack.enter_context(closing(open_database(config.state.path)))
+        problems = [*database.problems, *_tell_hubs(Pings(database), config)]
+    if as_json:
+        _print_json({"problems": problems})
+    else:
+        _say_problems(problems, len(problems))
+    sys.exit(PROBLEMS if problems else FINE)
 
 
 @main.command(epilog="Example: feedd check --json | jq '.problems[].file'")
@@ -416,6 +450,29 @@ def _run(pipeline: "Pipeline", approve: bool) -> "Report":
     except FeeddError as error:
         click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
         sys.exit(PROBLEMS)
+
+
+def _tell_hubs(pings: "Pings", config: "Config") -> list[Problem]:
+    """Tell hubs what they are to be told; what they did not take, as warnings. The ledger keeps that."""
+    try:
+        with pings.transaction():
+            if not pings.any():
+                return []
+        from feedd.service.courier import deliver
+
+        problems = deliver(pings, config.websub.hubs, config.site.feeds_url, _TELLING)
+        with pings.transaction():
+            troubles, waiting = pings.troubles(), pings.waiting()
+        return [*problems, *(_untold(one, troubles.get(one.hub)) for one in waiting)]
+    except FeeddError as error:
+        return [error.problem]
+
+
+def _untold(waiting: "Waiting", trouble: "Trouble | None") -> Problem:
+    why = f": {trouble.error}" if trouble else " yet: it is slow"
+    what = f"{waiting.hub} could not be told of {_many(waiting.count, 'document')}{why}"
+    remedy = "The next `feedd build` or `feedd ping` tells it."
+    return Problem("hub-untold", what, remedy, field="websub.hubs", severity="warning")
 
 
 def _quiet(what: str, done: int, total: int) -> None:
