@@ -7,6 +7,7 @@ told. Real files, the real pipeline, the real formats.
 
 import ctypes
 import errno
+import http.client
 import json
 import os
 import shutil
@@ -18,7 +19,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -441,3 +443,61 @@ class Hub:
                 """Nobody reads it."""
 
         return Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What a server answered; the names of headers are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Served:
+    """`feedd serve` of a directory, in a process of its own, on loopback at `port`. `url` is its root."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        command = [sys.executable, "-m", "feedd", "serve", str(directory), "--listen", "127.0.0.1:0", *options]
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - this feedd
+        assert self.process.stderr is not None  # noqa: S101 - a pipe was asked for
+        said = self.process.stderr.readline()
+        self.url = said.rpartition(" at ")[2].strip()
+        if not self.url.startswith("http://"):
+            self.end()
+            raise RuntimeError(f"it does not serve: {said}")
+        self.port = int(self.url.rstrip("/").rpartition(":")[2])
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> Got:
+        """The answer to a request, by a connection of its own; `if_none_match="…"` is a header If-None-Match. The path
+        is sent as it is.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with closing(connection):
+            connection.request(method, path, headers={name.replace("_", "-"): text for name, text in headers.items()})
+            answer = connection.getresponse()
+            return Got(answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read())
+
+    def connect(self) -> socket.socket:
+        """A connection on which nothing has been sent yet; close it."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+
+    def end(self) -> int:
+        """Ask it to end; its exit code."""
+        self.process.terminate()
+        try:
+            return self.process.wait(10)
+        finally:
+            self.process.kill()
+            if self.process.stderr:
+                self.process.stderr.close()
+
+
+@contextmanager
+def serving(directory: Path, *options: str) -> Iterator[Served]:
+    """Within it `feedd serve` serves a directory, with these options."""
+    served = Served(directory, *options)
+    try:
+        yield served
+    finally:
+        served.end()
