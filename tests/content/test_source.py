@@ -1,9 +1,11 @@
 """Source: which files are content, and what changed since their stamps were taken (design, sections 5, 8, 9 and 13)."""
 
 import os
+import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feedd.content.elsewhere import may_fork
 from feedd.content.source import UNSETTLED, Changes, Tree, pattern, stamp
 from feedd.errors import SourceError
 from feedd.testing import bound_by_permissions
@@ -509,6 +512,69 @@ def test_a_long_scan_says_that_it_goes_on(tmp_path: Path) -> None:
 
     assert found.total == 1100
     assert told == [500, 1000]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of so many files that another process looks at half of them."""
+    root = tmp_path_factory.mktemp("large")
+    for number in range(6000):
+        (root / f"{number}.md").touch()
+    os.link(root / "7.md", root / "caf\xe9.md")
+    (root / "gone.md").symlink_to("nowhere")
+    os.mkfifo(root / "pipe.md")
+    return root
+
+
+several_processors = pytest.mark.skipif(not may_fork(), reason="needs two processors")
+
+
+def stamps_of(root: Path) -> dict[str, bytes]:
+    """The stamp of every file in a directory, each asked for alone."""
+    paths = [path.name for path in root.iterdir() if path.is_file()]
+    return {path: stamp((root / path).stat()) for path in paths}
+
+
+def check_scan(root: Path, heed: Callable[[int], object]) -> None:
+    """A scan finds no file changed whose stamp is known, and all whose stamps were others."""
+    known = stamps_of(root)
+    assert Tree(root, ("*.md",), heed=heed).scan(known) == Changes(total=6001)
+    turned = {path: data[::-1] for path, data in known.items()}
+    assert set(Tree(root, ("*.md",), heed=heed).scan(turned).changed) == known.keys()
+
+
+@several_processors
+def test_of_many_files_another_process_looks_at_half(large: Path) -> None:
+    told: list[int] = []
+
+    check_scan(large, told.append)
+
+    assert max(told) < 3500
+
+
+@several_processors
+def test_a_process_that_dies_while_it_looks_at_files_costs_nothing(large: Path) -> None:
+    check_scan(large, lambda _: [os.kill(child, signal.SIGKILL) for child in children()])
+
+
+def test_other_threads_keep_a_scan_in_this_process(large: Path) -> None:
+    told: list[int] = []
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    other.start()
+    try:
+        check_scan(large, told.append)
+    finally:
+        done.set()
+        other.join()
+
+    assert max(told) == 6000
+    assert children() == []
+
+
+def children() -> list[int]:
+    """The processes that this one started and that are still there."""
+    return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
 
 
 def test_files_below_a_folder(tmp_path: Path) -> None:
