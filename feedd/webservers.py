@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from feedd.config import Config
 from feedd.errors import ConfigError, Problem
@@ -228,10 +228,10 @@ def caddy(config: Config, manifest: Manifest) -> str:
     """Directives for Caddy (2.6 or later). Raises ConfigError where a path or address cannot be written."""
     site = _site(config, manifest)
     lines = [*_commented((*site.lines, *_CADDY.strip().splitlines())), ""]
-    prefix = _pattern(site.prefix)
-    if site.prefix != "/":
-        lines += [f"redir {_word(prefix[:-1])} {_literal(site.base, 'site.feeds_url')} 301", ""]
-    lines += [f"handle_path {_word(prefix + '*')} {{", "\troute {", *_indented(_route(site), "\t\t"), "\t}", "}"]
+    bare = _pattern(site.prefix[:-1])
+    if bare and "%" not in bare:  # else it would match all that begins so
+        lines += [f"redir {bare} {_literal(site.base, 'site.feeds_url')} 301", ""]
+    lines += [f"handle_path {_pattern(site.prefix, '*')} {{", "\troute {", *_indented(_route(site), "\t\t"), "\t}", "}"]
     return "\n".join(lines) + "\n"
 
 
@@ -241,13 +241,13 @@ def _route(site: _Site) -> Iterator[str]:
     yield "@other not method GET HEAD"
     yield from _respond("@other", answers.refused())
     if site.moved:
-        yield f"@moved path {' '.join(_word(f'/{path}') for path, _ in site.moved)}"
+        yield f"@moved path {' '.join(_pattern(f'/{path}') for path, _ in site.moved)}"
         yield from _set("@moved", _headers(answers.moved(b"", site.max_age)))
-        yield from (f"redir {_word(f'/{path}')} {_literal(to, 'site.feeds_url')} 301" for path, to in site.moved)
+        yield from (f"redir {_pattern(f'/{path}')} {_literal(to, 'site.feeds_url')} 301" for path, to in site.moved)
     if site.gone:
-        yield f"@gone path {' '.join(_word(f'/{path}') for path in site.gone)}"
+        yield f"@gone path {' '.join(_pattern(f'/{path}') for path in site.gone)}"
         yield from _respond("@gone", answers.gone(site.max_age))
-    yield f"root * {_literal(str(site.directory), 'output.path')}"
+    yield f"root * {_directory(site.directory)}"
     yield "@folder path */"
     yield f"rewrite @folder {{path}}{INDEX}"
     yield "# Hidden files are what feedd keeps for itself, and documents that are being written."
@@ -289,36 +289,46 @@ def _set(matcher: str, headers: Headers) -> Iterator[str]:
 
 
 def _encode() -> Iterator[str]:
+    packed = [kind for kind in KINDS.values() if kind.packs]
+    yield f"@packed path {' '.join(f'*.{kind.suffix}' for kind in packed)}"
+    yield "header @packed {"
+    yield "\tVary Accept-Encoding"
+    yield "\tdefer"
+    yield "}"
     yield "encode gzip {"
     yield "\tmatch {"
-    yield from (f"\t\theader Content-Type {_bare(kind)[0]}*" for kind in KINDS.values() if kind.packs)
+    yield from (f"\t\theader Content-Type {_bare(kind)[0]}*" for kind in packed)
     yield "\t}"
     yield "}"
 
 
-def _pattern(path: str) -> str:
-    """A path where Caddy looks for wildcards."""
-    if re.search(r"[*?\[\]\\]", path):
-        raise _refused("Caddy", "a wildcard (*, ?, [, ], \\)", "site.feeds_url", "Use another path.")
-    return path
+def _pattern(path: str, wildcard: str = "") -> str:
+    """A path where Caddy looks for wildcards and placeholders, escaped as requests have it."""
+    if re.search(r"[*\[\]]", path):
+        raise _refused("Caddy", "a wildcard (*, [, ])", "site.feeds_url", "Use another path.")
+    return _word(quote(path, safe="/~!$&'()+,;=:@", errors="surrogateescape") + wildcard)
 
 
 def _literal(text: str, field: str) -> str:
     """Text where Caddy looks for placeholders."""
-    if "{$" in text or re.search(r"\\[{}]", text):
-        remedy = _LINK if field == "output.path" else "Use another address."
-        raise _refused("Caddy", "{$ or a \\ before a brace", field, remedy)
-    return _word(re.sub(r"[{}]", r"\\\g<0>", text))
+    if "{" in text or "}" in text:
+        raise _refused("Caddy", "a brace", field, _LINK)
+    return _word(text)
+
+
+def _directory(path: Path) -> str:
+    """A directory, in which Caddy's `file` looks for wildcards."""
+    if re.search(r"[*?\[\]\\]", str(path)):
+        raise _refused("Caddy", "a wildcard (*, ?, [, ], \\)", "output.path", _LINK)
+    return _literal(str(path), "output.path")
 
 
 def _word(text: str) -> str:
     """Text as one word, in quotes where it holds what is special."""
-    if re.fullmatch(r"[\w./:*=,%@+~-]+", text, re.ASCII):
+    if re.fullmatch(r"[\w./:*=,%@+~-]*", text, re.ASCII):
         return text
     if "`" not in text:
         return f"`{text}`"
-    if "\\" in text:
-        raise _refused("Caddy", "both a ` and a \\", "output.path", _LINK)
     escaped = text.replace('"', '\\"')
     return f'"{escaped}"'
 
