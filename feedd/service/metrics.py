@@ -1,11 +1,11 @@
 """Metrics: what the daemon did and how it is, as Prometheus reads it.
 
 In: runs and reloads as they end, and what the daemon knows of itself. Out: text in Prometheus's exposition format
-(version 0.0.4). Names nothing but kinds and states: no article, no file, no feed. Keeps its numbers in a registry of
-its own; two daemons in one process do not add up. Any thread may ask. Imported only where [monitoring] wants it.
+(version 0.0.4). Names nothing but kinds, states and hubs: no article, no file, no feed. Keeps its numbers in a registry
+of its own; two daemons in one process do not add up. Any thread may ask. Imported only where [monitoring] wants it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from feedd.pipeline import Report
-from feedd.status import Status
+from feedd.status import Hub, Status
 
 _LAG = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """Seconds: the quiet time of 50 ms and what a run takes are in the middle, a run that waits for a disk at the end."""
@@ -123,6 +123,7 @@ class _Families(Collector):
         yield from map(_without_dates, self._registry.collect())
         yield from _of_state(self._known)
         yield from _of_content(self._known)
+        yield from _of_hubs(self._known.status.hubs)
 
 
 def _without_dates(family: Metric) -> Metric:
@@ -156,6 +157,13 @@ def _of_content(known: Known) -> Iterator[Metric]:
     yield _one("feedd_feeds", "Feeds.", status.feeds)
     problems = {"error": 0, "warning": 0} | dict(known.content_problems)
     yield _by("feedd_content_problems", "Problems of content and taxonomy, by severity.", "severity", problems)
+
+
+def _of_hubs(hubs: Iterable[Hub]) -> Iterator[Metric]:
+    waiting = {hub.url: hub.waiting for hub in hubs}
+    yield _by("feedd_pending_notifications", "Documents that a hub is yet to be told of.", "hub", waiting)
+    failing = {hub.url: hub.failing is not None for hub in hubs}
+    yield _by("feedd_hub_failing", "Whether a hub took nothing when it was told last.", "hub", failing)
 
 
 def _one(name: str, what: str, value: float) -> Metric:
