@@ -24,6 +24,7 @@ from feedd.content.taxonomy import NOTHING, Known, OrganizationItem, Taxonomy, T
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
 from feedd.feeds.formats import FORMATS, Format
+from feedd.feeds.pages import page_format
 from feedd.feeds.plan import Plan
 from feedd.feeds.project import address, distinct_related, project
 from feedd.feeds.select import seen
@@ -98,7 +99,8 @@ class Desk:
         self.plan = Plan(config, self.taxonomy)
         self.tree = tree_of(config)
         self.rules = rules_of(config, thorough)
-        self.formats = tuple(FORMATS[name] for name in config.output.formats)
+        pages = (page_format(config),) if config.pages.enabled else ()
+        self.formats = (*(FORMATS[name] for name in config.output.formats), *pages)
 
     def get_ready(self) -> None:
         """Import what reading and writing need, which takes 0.1 s, before there is anything to read or write."""

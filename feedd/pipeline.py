@@ -8,10 +8,10 @@ and no more, becomes a `Problem` in the report, and is tried again by the next r
 only after the documents are in their places.
 """
 
-from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -23,33 +23,27 @@ from feedd.config import Config
 from feedd.content.article import Link
 from feedd.content.source import Changes
 from feedd.content.taxonomy import NOTHING, fingerprint
-from feedd.desk import Desk, Job, decode_known, decode_problems, tree_of
-from feedd.errors import Problem, PublishError, RenderError, SourceError, StateError
+from feedd.desk import Desk, decode_known, decode_problems, tree_of
+from feedd.errors import Problem, SourceError, StateError
+from feedd.feeds.archive import part_named
 from feedd.feeds.catalogue import Catalogue
-from feedd.feeds.entry import Document, Feed
-from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.plan import FOLDERS
 from feedd.feeds.project import MAX_RELATED
-from feedd.feeds.select import Card, Selection, choose, place
-from feedd.publish.directory import Directory, Placed
+from feedd.feeds.select import Card
+from feedd.publish.directory import PAGE, Directory
+from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
 from feedd.state.intake import Edits, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
-from feedd.state.rendered import Columns, Rendered
+from feedd.state.pings import Pings
+from feedd.state.rendered import Rendered
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
-
+    from feedd.press import Press
     from feedd.workers import Workers
 
 _encode = msgspec.msgpack.Encoder().encode
-
-_WRITERS = 4
-"""Documents that are written at once: most of the time of each is waiting for the disk."""
-
-_JOBS = 100
-"""Entries whose articles are asked for at once."""
 
 _LATELY = 60
 """Seconds over which the guard adds up what leaves, run by run."""
@@ -94,10 +88,6 @@ class Report:
         return (problem for data in self.notes for problem in decode_problems(data))
 
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many are done, and how many there are (0 while that is not known)."""
-
-
 def silent(what: str, done: int, total: int) -> None:
     """No progress."""
 
@@ -113,25 +103,6 @@ class _News:
     def ids(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Those that came, changed and left, each in order."""
         return tuple(sorted(self.came)), tuple(sorted(self.changed)), tuple(sorted(self.left))
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What a run has published so far. `written` is a set that keeps its order."""
-
-    written: dict[str, None] = field(default_factory=dict)
-    unchanged: int = 0
-    problems: list[Problem] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _UnderWay:
-    """A feed whose documents are being written: what will be known of it, and why one of them is not there."""
-
-    name: str
-    known: KnownFeed
-    documents: list[tuple[str, "Future[tuple[Placed, bytes]]"]] = field(default_factory=list)
-    failed: list[Problem] = field(default_factory=list)
 
 
 class Pipeline:
@@ -154,13 +125,15 @@ class Pipeline:
         self._database, self._directory, self._progress, self._processes = database, directory, progress, processes
         self._tree = tree_of(config, lambda count: progress("files", count, 0))
         self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
+        self.pings = Pings(database)
         self._desk: Desk | None = None
         self._catalogue: Catalogue | None = None
         # Those of all articles, and what is told of all entries, while everything is looked at.
         self._stories: set[int] | None = None
         self._told_now: dict[str, Told] = {}
-        self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
+        self._press: Press | None = None
         self._heard = _News()  # of this run
+        self._former: dict[str, Card] = {}  # as they were before this run, of articles that changed
         self._complete = False
         self._untold, self._rescued = untold, bool(untold)
         self._lost: list[tuple[int, int]] = []  # when how many articles left, within `_LATELY`
@@ -176,14 +149,14 @@ class Pipeline:
         if approved:
             self._lost.clear()
         faults = self._return_to_file()
-        return self._attempt(now, hints, approved, _Outcome(), faults, rescues=0)
+        return self._attempt(now, hints, approved, Outcome(), faults, rescues=0)
 
     def _attempt(
         self,
         now: int,
         hints: Iterable[str] | None,
         approved: bool,
-        outcome: _Outcome,
+        outcome: Outcome,
         faults: tuple[Problem, ...],
         rescues: int,
     ) -> Report:
@@ -199,7 +172,7 @@ class Pipeline:
             self._lost = lost
             self._work_on(self._database.rescued(error, blank=rescues > 0))
             self._rescued = True
-            again = _Outcome(outcome.written)
+            again = Outcome(outcome.written)
             return self._attempt(now, None, approved, again, (*faults, *self._database.problems), rescues + 1)
         except BaseException:
             self._catalogue, self._lost = None, lost
@@ -217,10 +190,11 @@ class Pipeline:
         return self._database.problems if self._rescued and not self._database.durable else untold
 
     def _work_on(self, database: Database) -> None:
-        self._database, self._catalogue, self._unused, self._complete = database, None, None, False
+        self._database, self._catalogue, self._press, self._complete = database, None, None, False
         self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
+        self.pings = Pings(database)
 
-    def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome) -> Report:
+    def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: Outcome) -> Report:
         if hints is not None or not self._renew():
             return self._pass(now, hints, approved, outcome, None)
         from feedd.workers import FEW, Workers
@@ -231,7 +205,7 @@ class Pipeline:
             return self._pass(now, None, approved, outcome, workers)
 
     def _pass(
-        self, now: int, hints: Iterable[str] | None, approved: bool, outcome: _Outcome, workers: "Workers | None"
+        self, now: int, hints: Iterable[str] | None, approved: bool, outcome: Outcome, workers: "Workers | None"
     ) -> Report:
         """The run itself. With `workers`, everything is looked at anew; without, only what changed."""
         renewed = workers is not None
@@ -250,6 +224,7 @@ class Pipeline:
                 (*problems, *edits.problems, *outcome.problems),
                 *self._heard.ids(), (*edits.notes, *([_encode(self.desk.problems)] if renewed else ())),
             )  # fmt: skip
+        self.pings.note(outcome.news, self.config.websub.hubs, now)
         self._database.set("now", str(now).encode())
         self._database.set("due", str(report.due or "").encode())
         return report
@@ -261,7 +236,7 @@ class Pipeline:
         last: int,
         now: int,
         approved: bool,
-        outcome: _Outcome,
+        outcome: Outcome,
         workers: "Workers | None",
     ) -> tuple[Edits, int]:
         """Take in what changed, find the feeds that this touches, and publish those."""
@@ -271,14 +246,16 @@ class Pipeline:
             self._filled()  # before the intake, so that it is known which feeds an article leaves
             with Workers(self.desk, self._processes) as few:
                 edits = self._take_in(changes, few, now, approved, renewed=False)
-                touched = stale | self._observe(edits, last, now)
+                touched = self._observe(edits, stale, last, now)
                 self._publish(touched, few, now, outcome)
         else:
+            self._former = {card.id: card for card in self.index.cards()} if self.ledger.public() else {}
             edits = self._take_in(changes, workers, now, approved, renewed=True)
-            touched = stale | self._observe_all(edits, now)
+            touched = Touched({name: set() for name in stale | self._observe_all(edits, now)}, everything=True)
             self._publish(touched, workers, now, outcome)
             self._stories, self._told_now = None, {}
-        return edits, len(touched)
+        self._former = {}
+        return edits, len(touched.feeds)
 
     def rest(self) -> None:
         """Take less memory, until the next run. Never raises."""
@@ -317,7 +294,7 @@ class Pipeline:
         settings = self._settings()
         renewed = self._changed("settings", settings)
         if renewed:
-            self._desk, self._catalogue, self._unused = None, None, None
+            self._desk, self._catalogue, self._press = None, None, None
             self._rendered.clear()
             self._database.set("problems", _encode(self.desk.problems))
             self._database.set("taxonomy", _encode(self.desk.known))
@@ -327,8 +304,9 @@ class Pipeline:
 
     def _settings(self) -> str:
         """What changes with configuration, taxonomy or feedd itself."""
-        taxonomy = fingerprint((*self.config.taxonomy.topics, *self.config.taxonomy.providers)).hex()
-        return f"{__version__} {self.config.fingerprint} {taxonomy}"
+        templates = [self.config.pages.templates] if self.config.pages.templates else []
+        files = fingerprint((*self.config.taxonomy.topics, *self.config.taxonomy.providers, *templates)).hex()
+        return f"{__version__} {self.config.fingerprint} {files}"
 
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the taxonomy and the content, as of the last run."""
@@ -405,7 +383,11 @@ class Pipeline:
             stale |= {name for name, spec in self.desk.plan.configured.items() if spec.max_age or spec.schedule}
         if hints is None:
             lies, written = self._directory.lies, dict(self.ledger.all_written())
-            stale |= {one.feed for path, one in written.items() if not lies(path, one.size, one.mtime)}
+            moved = {path: one.feed for path, one in written.items() if not lies(path, one.size, one.mtime)}
+            for path, name in moved.items():
+                if (key := part_named(path.removeprefix(f"{name}/").rpartition(".")[0])) is not None:
+                    self.ledger.doubt_archive(name, *key)
+            stale |= set(moved.values())
             stale |= self._adopted(self._directory.find(written))
             self._directory.sweep(path.rpartition("/")[0] for path in (*written, *FOLDERS))
         return stale
@@ -414,12 +396,13 @@ class Pipeline:
         """The feeds of documents that feedd wrote and does not remember: they are known from now on, and looked after.
         Whatever is in them may have been withdrawn meanwhile.
         """
-        self._unused = None
-        for path in paths:
-            name = path.rpartition(".")[0]
+        self._press = None
+        names = {path: _feed_of(path) for path in paths}
+        for path, name in names.items():
             self.ledger.write(path, Written(name, b"", -1, -1))
-            self._known(name)
-        return {path.rpartition(".")[0] for path in paths}
+            if name != SITE:
+                self._known(name)
+        return set(names.values())
 
     # Observe: what subscribers see now, against what they were told
 
@@ -449,7 +432,8 @@ class Pipeline:
         they were last written: who has such a name is a feed, be it an empty one.
         """
         former = self.desk.plan.former
-        written = {path.rpartition(".")[0]: one.feed for path, one in self.ledger.all_written()}
+        names = ((path.rpartition(".")[0], _feed_of(path), one.feed) for path, one in self.ledger.all_written())
+        written = {name: feed for name, own, feed in names if feed != SITE and own == name}  # archives left aside
         leads = {name: former.get(name, name) for name in written}
         return {name for name, feed in written.items() if feed != leads[name] and self._known(leads[name])}
 
@@ -459,25 +443,36 @@ class Pipeline:
         self.ledger.keep_feed(name, known)
         return known
 
-    def _observe(self, edits: Edits, last: int, now: int) -> set[str]:
+    def _observe(self, edits: Edits, stale: set[str], last: int, now: int) -> Touched:
         """What changed on disk, what came or went with time, and what has a link to one of those."""
-        touched = {name for id in sorted(edits.ids) for name in self._file(id)}
+        touched = Touched({name: set() for name in stale})
+        for id in sorted(edits.ids):
+            for filed in self._file(id):
+                self._touch(filed, touched)
         crossing = self.catalogue.crossing(last, now)
         cards = [card for id in crossing if (card := self.catalogue.get(id))]
         stories = edits.stories.union(*(self.index.addresses(card.key) for card in cards))
         updating = self.index.updating(last, now)
         for id in sorted({*edits.ids, *crossing, *updating, *self.index.relating(stories)}):
             if self._tell(id, now, id not in edits.reread) and (card := self.catalogue.get(id)):
-                touched |= set(self.desk.plan.route(card))
+                self._touch(card, touched)
         return touched
 
-    def _file(self, id: str) -> set[str]:
-        """Bring the card of an article up to date; gives the feeds that this touches."""
+    def _touch(self, card: Card, touched: Touched) -> None:
+        """All feeds of an article may be different, in the month of it and of those that tell the same story."""
+        moments = {card.since, *(twin.since for twin in self.catalogue.twins(card))}
+        for name in self.desk.plan.route(card):
+            touched.add(name, *moments)
+
+    def _file(self, id: str) -> list[Card]:
+        """Bring the card of an article up to date; gives the former one and the new one where they differ."""
         old, new = self.catalogue.get(id), self.index.card(id)
         if old == new:
-            return set()
+            return []
+        if old:
+            self._former[id] = old
         self.catalogue.replace(id, new)
-        return {name for card in (old, new) if card for name in self.desk.plan.route(card)}
+        return [card for card in (old, new) if card]
 
     def _tell(self, id: str, now: int, edited: bool) -> bool:
         """Note in the ledger what is told of an entry from now on; False if that is what was told before.
@@ -497,6 +492,8 @@ class Pipeline:
         retracted = self.ledger.retract(id, now)
         if retracted:
             self._heard.left.append(id)
+            card = self.catalogue.get(id) or self._former.get(id)
+            self.ledger.bury(id, self.desk.plan.route(card) if card else (), now)
         return retracted
 
     def _tell_all(self, now: int, edited: Container[str]) -> None:
@@ -529,6 +526,8 @@ class Pipeline:
         if new == told:
             return None
         (self._heard.changed if told and told.retracted is None else self._heard.came).append(card.id)
+        if told and told.retracted is not None:
+            self.ledger.raise_up(card.id)
         return new
 
     def _shown(self, links: Iterable[Link], now: int) -> tuple[Link, ...]:
@@ -546,58 +545,18 @@ class Pipeline:
         card = self.catalogue.get(row.id) if row.id else None
         return card is not None and card.key == row.key and card.shown(now)
 
-    # Select, render, publish
+    # Publish
 
-    def _publish(self, names: Iterable[str], workers: "Workers", now: int, outcome: _Outcome) -> None:
+    def _publish(self, touched: "Touched", workers: "Workers", now: int, outcome: Outcome) -> None:
         """Bring the documents of these feeds up to date."""
-        from concurrent.futures import ThreadPoolExecutor  # takes 8 ms to import
+        from feedd.press import Press  # a run that finds nothing to do needs none
 
-        # A former name of a topic is none of its own: its documents are those of the topic.
-        names = {self.desk.plan.former.get(name, name) for name in names}
-        chosen = {name: selection for name in sorted(names) if (selection := self._select(name, now)) is not None}
-        rendering = self._render(chosen.values(), workers, now)
-        under_way: deque[_UnderWay] = deque()
-        with ThreadPoolExecutor(_WRITERS) as writers:
-            try:
-                for done, (name, selection) in enumerate(chosen.items(), 1):
-                    self._await(selection, rendering, outcome)
-                    under_way.append(self._begin_feed(name, selection, writers, outcome))
-                    if len(under_way) > _WRITERS:
-                        self._end_feed(under_way.popleft(), outcome)
-                    self._progress("feeds", done, len(chosen))
-            finally:
-                while under_way:
-                    self._end_feed(under_way.popleft(), outcome)
-        try:
-            self._directory.settle()
-        except OSError as error:
-            what = f"cannot be made durable: {error.strerror}"
-            outcome.problems.append(Problem("not-synced", what, "Look after the disk.", str(self._directory.root)))
-
-    def _select(self, name: str, now: int) -> Selection | None:
-        """The members of a feed; None for one that has none, never had any, and need not be there."""
-        spec, catalogue, last = self.desk.plan.spec(name), self.catalogue, self.ledger.edition(name)
-        marked = self.ledger.marks(name) if spec.sticky else set()
-        selection = choose(spec, catalogue.shelf(name), now, marked, catalogue.twins, last, catalogue.get)
-        if not selection.cards and name not in self.desk.plan.standing() and not self.ledger.feed(name):
-            return None
-        if spec.sticky:
-            self.ledger.mark(name, selection.marks)
-        if selection.edition != last:
-            self.ledger.keep_edition(name, selection.edition)
-        return selection
-
-    def _render(
-        self, chosen: Iterable[Selection], workers: "Workers", now: int
-    ) -> Iterator[tuple[str, Told, Columns]]:
-        """Every entry that is needed and not at hand as it is told now, written once in all formats, by id, in the
-        order in which the feeds ask for them.
-        """
-        cards = {card.id: card for selection in chosen for card in selection.cards}
-        told = {id: self._told(id) for id in cards}
-        todo = [id for id in cards if not self._rendered.recall(id, told[id])]
-        written = zip(todo, workers.write(self._jobs([cards[id] for id in todo], told, now), len(todo)), strict=True)
-        return ((id, told[id], columns) for id, columns in written)
+        if self._press is None:
+            self._press = Press(
+                self.config, self.index, self.ledger, self._rendered, self._directory, self._progress
+            )
+        shown = partial(self._shown, now=now)
+        self._press.publish(Run(now, self.desk, self.catalogue, workers, self._told, shown), touched, outcome)
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
@@ -606,107 +565,19 @@ class Pipeline:
             raise LookupError(f"{id} is selected and was never told")
         return told
 
-    def _jobs(self, cards: Sequence[Card], told: Mapping[str, Told], now: int) -> Iterator[Job]:
-        for start in range(0, len(cards), _JOBS):
-            some = cards[start : start + _JOBS]
-            sources = self.index.sources([card.key for card in some])
-            for card in some:
-                links, article = sources[card.key]
-                yield Job(card.id, told[card.id].updated, self._shown(links, now), article)
-
-    def _await(self, selection: Selection, rendering: Iterator[tuple[str, Told, Columns]], outcome: _Outcome) -> None:
-        """Take entries out of the rendering until those of a selection are at hand."""
-        for card in selection.cards:
-            while card.id not in self._rendered:
-                outcome.problems += self._rendered.keep(*next(rendering))
-
-    def _begin_feed(self, name: str, selection: Selection, writers: "Executor", outcome: _Outcome) -> "_UnderWay":
-        """Make the documents of a feed and let them be written."""
-        known = self.ledger.feed(name)
-        rendered = [self._rendered.take(card.id) for card in selection.cards]
-        updated = max((told.updated for told, _ in rendered), default=known.updated if known else 0)
-        feed, label = self._feed(name, selection, updated, known.label if known else None)
-        stale = any(self._rendered.failed(card.id) for card in selection.cards)
-        under_way = _UnderWay(name, KnownFeed(label, updated, selection.due, stale))
-        names = (name, *self.desk.plan.aliases(name))
-        for column, form in enumerate(self.desk.formats):
-            entries = [data for _, columns in rendered if isinstance(data := columns[column], bytes)]
-            under_way.failed += self._write(feed, names, form, entries, writers, under_way)
-        for form, dropped in self._dropped(names):
-            under_way.failed += self._write(feed, dropped, form, (), writers, under_way)
-        return under_way
-
-    def _end_feed(self, under_way: "_UnderWay", outcome: _Outcome) -> None:
-        """Wait until the documents of a feed are in their places, and remember them."""
-        for path, placing in under_way.documents:
-            try:
-                self._placed(under_way.name, path, *placing.result(), outcome)
-            except PublishError as error:
-                under_way.failed.append(error.problem)
-        outcome.problems += under_way.failed
-        known = under_way.known
-        self.ledger.keep_feed(under_way.name, replace(known, stale=known.stale or bool(under_way.failed)))
-
-    def _dropped(self, names: Sequence[str]) -> Iterator[tuple[Format, list[str]]]:
-        """The formats in which a feed was written once and is no more, and under which of its names that was: who still
-        reads those finds nothing in them.
-        """
-        if self._unused is None:
-            used = {form.suffix for form in self.desk.formats}
-            paths = (path for path, _ in self.ledger.all_written())
-            self._unused = {path for path in paths if path.rpartition(".")[2] not in used}
-        unused = self._unused
-        for form in FORMATS.values():
-            if dropped := [name for name in names if f"{name}.{form.suffix}" in unused]:
-                yield form, dropped
-
-    def _feed(self, name: str, selection: Selection, updated: int, last: str | None) -> tuple[Feed, str]:
-        """The head of a feed, and what its topic or provider is called; `last` is what it was called before."""
-        site, output, spec = self.config.site, self.config.output, self.desk.plan.spec(name)
-        newest = max(selection.cards, key=place, default=None)
-        named = self.desk.plan.named(spec, self.index.article(newest.key)) if newest else None
-        label, icon, logo = named or (last or name.rpartition("/")[2], "", "")
-        title = spec.title.format(site=site.title, name=label) if spec.kind != "feed" else spec.title
-        description = spec.description or output.description.format(site=site.title, name=label, title=title)
-        feed = Feed(
-            f"tag:{site.id_authority},{site.id_date}:feeds/{name}", name, site.feeds_url, title, description, site.url,
-            site.language, updated, newest.since if newest else None, output.ttl, icon, logo,
-        )  # fmt: skip
-        return feed, label
-
-    def _write(
-        self,
-        feed: Feed,
-        names: Iterable[str],
-        form: Format,
-        entries: Sequence[bytes],
-        writers: "Executor",
-        under_way: "_UnderWay",
-    ) -> list[Problem]:
-        """Let a feed in one format be written, under each of these names."""
-        try:
-            data = form.document(feed, entries)
-        except RenderError as error:
-            return [error.problem]
-        for name in names:
-            document = Document(f"{name}.{form.suffix}", data)
-            under_way.documents.append((document.path, writers.submit(self._place, document)))
-        return []
-
-    def _place(self, document: Document) -> tuple[Placed, bytes]:
-        return self._directory.put(document), document.digest
-
-    def _placed(self, name: str, path: str, placed: Placed, digest: bytes, outcome: _Outcome) -> None:
-        if placed.written:
-            outcome.written[path] = None
-        elif path not in outcome.written:
-            outcome.unchanged += 1
-        self.ledger.write(path, Written(name, digest, placed.size, placed.mtime))
-
     def _due(self, now: int) -> int | None:
         """The next moment at which time alone changes something."""
         moments = (self.catalogue.next_moment(now), self.index.next_update(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _feed_of(path: str) -> str:
+    """The name of the feed to which a document with that path belongs, or `SITE`."""
+    folder, _, file = path.rpartition("/")
+    name = file.rpartition(".")[0]
+    if f"{folder}/" not in FOLDERS and part_named(name) is not None and folder:
+        return folder
+    return SITE if path == f"index.{PAGE}" else path.rpartition(".")[0]
 
 
 def _last_change(told: Told | None, digest: bytes, now: int, edited: bool) -> int | None:

@@ -29,8 +29,9 @@ from urllib.parse import parse_qsl
 
 import feedd.config
 from feedd.config import Config
-from feedd.pipeline import Pipeline, Progress, Report, silent
+from feedd.pipeline import Pipeline, Report, silent
 from feedd.publish.directory import Directory, Placed
+from feedd.run import Progress
 from feedd.service.daemon import Daemon, Edges
 from feedd.service.inbox import Command, Inbox, Question, Reply
 from feedd.state.database import Database, open_database
@@ -102,7 +103,8 @@ def no_sync(handle: int) -> None:
 class Site:
     """A site in a directory: `content/`, `feeds/`, `state/`, a configuration, and a clock that stands at `now`.
 
-    `settings` is TOML that follows `[site]`. Each `build` is a process of its own; use `pipeline` for runs in one.
+    `settings` is TOML that follows `[site]`; unless it has a table `[pages]`, there are none. Each `build` is a process
+    of its own; use `pipeline` for runs in one.
     `database` is the state as it was last opened.
     """
 
@@ -125,7 +127,8 @@ class Site:
     def configure(self, settings: str) -> None:
         """Write another configuration."""
         self.file = self.folder / "feedd.toml"
-        self.file.write_text(SETTINGS + settings, encoding="utf-8")
+        pages = "" if "[pages]" in settings else "\n[pages]\nenabled = false\n"
+        self.file.write_text(SETTINGS + settings + pages, encoding="utf-8")
 
     @property
     def config(self) -> Config:
@@ -175,8 +178,8 @@ class Site:
             pipeline.close()
 
     def documents(self) -> dict[str, bytes]:
-        """Every file below the output directory, by path."""
-        files = (path for path in self.feeds.rglob("*") if path.is_file())
+        """Every document below the output directory, by path: all files there but hidden ones."""
+        files = (path for path in self.feeds.rglob("*") if path.is_file() and not path.name.startswith("."))
         return {path.relative_to(self.feeds).as_posix(): path.read_bytes() for path in files}
 
     def items(self, feed: str = "all") -> list[dict[str, Any]]:

@@ -41,15 +41,16 @@ limit = 5
 SLOTS = 24
 KILLS = int(os.environ.get("FEEDD_KILLS", "24"))
 SECRETS = (b"Embargoed", b"Unpublished")
-UPDATED = re.compile(
+MEMORY = re.compile(
     rb"<(atom:)?updated>[^<]*</(atom:)?updated>|<lastBuildDate>[^<]*</lastBuildDate>|\"date_modified\":\"[^\"]*\",?"
+    rb"|\s*<at:deleted-entry [^>]*/>"
 )
 ENTRIES = re.compile(rb'<entry|<item>|\{"id":')
 
 
 def filled(site: Site) -> dict[str, bytes]:
-    """The documents that hold entries, without the dates of updates."""
-    return {path: UPDATED.sub(b"", data) for path, data in site.documents().items() if ENTRIES.search(data)}
+    """The documents that hold entries, without the dates of updates and without tombstones."""
+    return {path: MEMORY.sub(b"", data) for path, data in site.documents().items() if ENTRIES.search(data)}
 
 
 def assert_right(site: Site) -> None:

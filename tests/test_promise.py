@@ -222,12 +222,13 @@ class Proofread(Directory):
 UPDATED = re.compile(
     rb"(?<=<updated>)[^<]*|(?<=<atom:updated>)[^<]*|(?<=\"date_modified\":\")[^\"]*|(?<=<lastBuildDate>)[^<]*"
 )
+TOMBSTONE = re.compile(rb"\s*<at:deleted-entry [^>]*/>")
 MADE_ID = re.compile(rb"(?<=tag:news\.example,2020:)(?!feeds/)[^<\"]+")
 
 
 def normal(data: bytes) -> bytes:
-    """A document without the dates of updates, and without ids that are made from file names."""
-    return MADE_ID.sub(b"", UPDATED.sub(b"", data))
+    """A document without the dates of updates, without tombstones, and without ids that are made from file names."""
+    return MADE_ID.sub(b"", UPDATED.sub(b"", TOMBSTONE.sub(b"", data)))
 
 
 def is_filled(data: bytes) -> bool:

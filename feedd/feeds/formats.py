@@ -20,7 +20,8 @@ class Format:
 
     `entry` writes an entry apart from any feed, and `document` a feed around such bytes in the order given. Both give
     the same bytes for the same values, and raise RenderError for what they cannot write. `suffix` ends the name of the
-    document, without a dot. `get_ready` imports what both need.
+    document, without a dot. `get_ready` imports what both need. `archives` tells whether what no longer fits in a feed
+    is kept in documents of this format.
     """
 
     suffix: str
@@ -28,11 +29,12 @@ class Format:
     entry: Callable[[Entry], bytes]
     document: Callable[[Feed, Sequence[bytes]], bytes]
     get_ready: Callable[[], object] = tuple
+    archives: bool = False
 
 
-def _row(suffix: str, media_type: str, module: str, entry: str, document: str) -> Format:
+def _row(suffix: str, media_type: str, module: str, entry: str, document: str, archives: bool) -> Format:
     ready = partial(import_module, f"feedd.feeds.{module}")
-    return Format(suffix, media_type, _late(module, entry), _late(module, document), ready)
+    return Format(suffix, media_type, _late(module, entry), _late(module, document), ready, archives)
 
 
 def _late(module: str, name: str) -> Callable[..., bytes]:
@@ -50,9 +52,9 @@ def _late(module: str, name: str) -> Callable[..., bytes]:
 
 
 _ROWS = (
-    _row("atom", "application/atom+xml", "rss_atom", "atom_entry", "atom_document"),
-    _row("rss", "application/rss+xml", "rss_atom", "rss_item", "rss_document"),
-    _row("json", "application/feed+json", "json_feed", "json_item", "json_document"),
+    _row("atom", "application/atom+xml", "rss_atom", "atom_entry", "atom_document", archives=True),
+    _row("rss", "application/rss+xml", "rss_atom", "rss_item", "rss_document", archives=False),
+    _row("json", "application/feed+json", "json_feed", "json_item", "json_document", archives=True),
 )
 
 FORMATS: dict[str, Format] = {row.suffix: row for row in _ROWS}

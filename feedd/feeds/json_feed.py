@@ -45,6 +45,13 @@ class _Item(msgspec.Struct, omit_defaults=True, rename={"extension": "_feedd"}):
     extension: _Extension | None = None
 
 
+class _Hub(msgspec.Struct):
+    """Where a reader asks to be told of changes."""
+
+    url: str
+    type: str = "WebSub"
+
+
 class _About(msgspec.Struct):
     """What made the feed; JSON Feed has no key for that either."""
 
@@ -58,10 +65,12 @@ class _Document(msgspec.Struct, omit_defaults=True, kw_only=True, rename={"about
     title: str
     home_page_url: str
     feed_url: str
+    next_url: str = ""
     description: str = ""
     icon: str = ""
     favicon: str = ""
     language: str = ""
+    hubs: tuple[_Hub, ...] = ()
     about: _About
     items: msgspec.Raw
 
@@ -127,10 +136,12 @@ def _document(feed: Feed, items: Sequence[bytes]) -> _Document:
         title=feed.title,
         home_page_url=feed.page,
         feed_url=feed.url("json"),
+        next_url=f"{feed.base}{feed.previous}.json" if feed.previous else "",
         description=feed.description,
         icon=feed.logo,
         favicon=feed.icon,
         language=feed.language,
+        hubs=tuple(map(_Hub, feed.hubs)),
         about=_About(),
         items=msgspec.Raw(b"[\n" + b",\n".join(items) + b"\n]"),
     )

@@ -34,10 +34,12 @@ from feedd.feeds.entry import Category, Entry, Feed, Image, Instant
 _ATOM = "http://www.w3.org/2005/Atom"
 _CONTENT = "http://purl.org/rss/1.0/modules/content/"
 _DC = "http://purl.org/dc/elements/1.1/"
+_DELETED = "http://purl.org/atompub/tombstones/1.0"
+_HISTORY = "http://purl.org/syndication/history/1.0"
 _MEDIA = "http://search.yahoo.com/mrss/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-_ATOM_PREFIXES = {"media": _MEDIA}
+_ATOM_PREFIXES = {"at": _DELETED, "fh": _HISTORY, "media": _MEDIA}
 _RSS_PREFIXES = {"atom": _ATOM, "content": _CONTENT, "dc": _DC, "media": _MEDIA}
 
 _REFUSALS = (ValueError, TypeError, OverflowError)
@@ -69,7 +71,7 @@ def atom_document(feed: Feed, entries: Sequence[bytes]) -> bytes:
         head = _feedgen_head(feed, "atom", "application/atom+xml")
         head.updated(_AtomTime.fromtimestamp(feed.updated, UTC))
         _atom_head(feed, head)
-        return _splice(head.atom_str(pretty=True), b"</feed>", entries)
+        return _splice(_styled(head.atom_str(pretty=True), feed), b"</feed>", entries)
     except _REFUSALS as error:
         raise _refused(f"feed {feed.name!r}", "Atom", error) from error
 
@@ -80,7 +82,8 @@ def rss_document(feed: Feed, entries: Sequence[bytes]) -> bytes:
         head = _feedgen_head(feed, "rss", "application/rss+xml")
         head.lastBuildDate(_Absent.fromtimestamp(feed.updated, UTC))
         _rss_head(feed, head)
-        return _splice(_hexadecimal(head.rss_str(pretty=True)), b"</channel>\n</rss>", entries)
+        made = _styled(_hexadecimal(head.rss_str(pretty=True)), feed)
+        return _splice(made, b"</channel>\n</rss>", entries)
     except _REFUSALS as error:
         raise _refused(f"feed {feed.name!r}", "RSS", error) from error
 
@@ -318,7 +321,7 @@ def _feedgen_head(feed: Feed, suffix: str, media_type: str) -> FeedGenerator:
 
 
 def _atom_head(feed: Feed, head: FeedGenerator) -> None:
-    head.register_extension("feedd", _AtomHead)
+    head.register_extension("feedd", partial(_AtomHead, feed))
     if feed.description:
         head.subtitle(feed.description)
     if feed.icon:
@@ -344,8 +347,32 @@ def _is_rss_picture(url: str) -> bool:
 
 
 class _AtomHead(BaseExtension):
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+
     def extend_ns(self) -> dict[str, str]:
         return _ATOM_PREFIXES
+
+    def extend_atom(self, element: _Element) -> _Element:
+        """Hubs (WebSub, section 4), archives (RFC 5005), withdrawn entries (RFC 6721): feedgen refuses all."""
+        feed = self.feed
+        for hub in feed.hubs:
+            etree.SubElement(element, "link", rel="hub", href=hub)
+        if feed.complete:
+            etree.SubElement(element, f"{{{_HISTORY}}}complete")
+        if feed.current:
+            etree.SubElement(element, f"{{{_HISTORY}}}archive")
+            _add_atom_link(element, "current", f"{feed.base}{feed.current}.atom")
+        if feed.previous:
+            _add_atom_link(element, "prev-archive", f"{feed.base}{feed.previous}.atom")
+        for tombstone in feed.tombstones:
+            attributes = {"ref": tombstone.id, "when": _rfc3339(tombstone.when)}
+            etree.SubElement(element, f"{{{_DELETED}}}deleted-entry", attributes)
+        return element
+
+
+def _add_atom_link(element: _Element, rel: str, href: str) -> None:
+    etree.SubElement(element, "link", rel=rel, href=href, type="application/atom+xml")
 
 
 class _RssHead(BaseExtension):
@@ -357,10 +384,21 @@ class _RssHead(BaseExtension):
 
     def extend_rss(self, element: _Element) -> _Element:
         channel = element.find("channel")
+        for hub in self.feed.hubs:
+            etree.SubElement(channel, f"{{{_ATOM}}}link", rel="hub", href=hub)
         _add(channel, "lastBuildDate", _rfc822(self.feed.updated))
         if self.feed.newest is not None:
             _add(channel, "pubDate", _rfc822(self.feed.newest))
         return element
+
+
+def _styled(document: bytes, feed: Feed) -> bytes:
+    """The same document, which browsers show with the style sheet of a feed (https://www.w3.org/TR/xml-stylesheet/)."""
+    if not feed.stylesheet:
+        return document
+    declaration, line, rest = document.partition(b"\n")
+    address = escape(feed.stylesheet).encode()
+    return b"".join((declaration, line, b'<?xml-stylesheet type="text/css" href="', address, b'"?>\n', rest))
 
 
 def _splice(head: bytes, end: bytes, entries: Sequence[bytes]) -> bytes:

@@ -5,7 +5,7 @@ next moment at which the answer would differ. Pure: the rules below are the only
 same rules. Does not know titles' markup, files, or formats. Times are whole seconds since the epoch.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -230,13 +230,15 @@ class Edition:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The members of a feed in its order. `due` is when time alone may change them, `marks` are the ids that stay in a
-    sticky feed, `edition` is what a feed with a schedule goes by from now on.
+    sticky feed, `edition` is what a feed with a schedule goes by from now on, `whole` tells that there are no others
+    beyond its limit.
     """
 
     cards: tuple[Card, ...] = ()
     due: int | None = None
     marks: frozenset[str] = frozenset()
     edition: Edition | None = None
+    whole: bool = False
 
 
 Twins = Callable[[Card], Iterable[Card]]
@@ -273,7 +275,8 @@ def choose(
     if last and last.holds(spec, now):
         return held(spec, replace(last, due=due), now, marked, find)
     chosen = select(spec, shelf, now, marked, twins)
-    return replace(chosen, due=due, edition=Edition(tuple(card.id for card in chosen.cards), due, spec.wish))
+    edition = Edition(tuple(card.id for card in chosen.cards), due, spec.wish)
+    return replace(chosen, due=due, edition=edition, whole=False)  # between its moments nobody knows of others
 
 
 def held(spec: Spec, edition: Edition, now: int, marked: Set[str], find: Find) -> Selection:
@@ -299,7 +302,7 @@ def select(spec: Spec, shelf: Sequence[Card], now: int, marked: Container[str], 
     firsts: set[str] = set()
     stops = spec.order == "newest" and not spec.sticky
     for card in _candidates(spec, shelf, now):
-        if stops and len(chosen) >= spec.limit and card.since < chosen[-1].since:
+        if stops and len(chosen) > spec.limit and card.since < chosen[-1].since:
             break
         if not enters(card, spec, marked):
             continue
@@ -311,7 +314,21 @@ def select(spec: Spec, shelf: Sequence[Card], now: int, marked: Container[str], 
     marks = firsts.union(card.id for card in chosen) if spec.sticky else ()
     ordered = sorted(chosen, key=ORDERS[spec.order])[: spec.limit]
     due = min((when for card in chosen if (when := leaves(card, spec)) is not None), default=None)
-    return Selection(tuple(ordered), due, frozenset(marks))
+    return Selection(tuple(ordered), due, frozenset(marks), whole=len(chosen) <= spec.limit)
+
+
+def members(
+    spec: Spec, shelf: Sequence[Card], span: tuple[float, float], now: int, marked: Container[str], twins: Twins
+) -> list[Card]:
+    """The public articles of a feed that were published from one moment until before another, the oldest first, its
+    limit left aside. Only for feeds without `max_age` and `schedule`.
+    """
+    start, end = (bisect_left(shelf, moment, key=attrgetter("since")) for moment in span)
+    return [
+        card
+        for card in shelf[start:end]
+        if card.shown(now) and enters(card, spec, marked) and not earlier_twin(card, spec, now, marked, twins)
+    ]
 
 
 def _candidates(spec: Spec, shelf: Sequence[Card], now: int) -> Iterator[Card]:

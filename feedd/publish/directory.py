@@ -2,24 +2,29 @@
 
 In: documents. Out: files, and what was done. A document is written beside its place, flushed, synced and renamed;
 whoever reads meanwhile sees the old bytes or the new, never a part. A file that holds the same bytes already is not
-touched. Does not decide what is published, and removes nothing but its own left-over temporary files.
+touched. Does not decide what is published or removed, and removes nothing by itself but left-over temporary files.
 """
 
 import os
 import re
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from feedd.errors import Problem, PublishError
+from feedd.feeds.archive import part_named
 from feedd.feeds.entry import Document
 from feedd.feeds.formats import FORMATS
 from feedd.feeds.plan import FOLDERS
 
 _TEMPORARY = ".feedd-tmp"
 _HEAD = 8192  # bytes of a document before its first entry, generously
-_MARK = re.compile(rb'<generator[^>]*>feedd\b[^<]*</generator>|"_feedd":\{"generator":"feedd\b')
+_MARK = re.compile(
+    rb'<generator[^>]*>feedd\b[^<]*</generator>|"_feedd":\{"generator":"feedd\b|<meta name="generator" content="feedd\b'
+)
+PAGE = "html"
+"""What pages end in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,25 @@ class Directory:
             remedy = "Free space, or mend the place or its permissions; it is tried again at the next run."
             what = f"cannot be written: {error.strerror or error}"
             raise PublishError(Problem("not-written", what, remedy, str(place), field="output.path")) from error
+
+    def remove(self, path: str) -> None:
+        """Take a document away, if it is there. Raises PublishError."""
+        place = self.root / path
+        try:
+            self._remove(place)
+        except OSError as error:
+            remedy = "Mend the permissions, or remove it yourself; it is tried again at the next run."
+            what = f"cannot be removed: {error.strerror or error}"
+            raise PublishError(Problem("not-written", what, remedy, str(place), field="output.path")) from error
+
+    def _remove(self, place: Path) -> None:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            place.unlink()
+            self._touched.add(str(place.parent))
+        with suppress(OSError):  # it is not empty, or is not there
+            if place.parent != self.root:
+                place.parent.rmdir()
+                self._touched.discard(str(place.parent))
 
     def _holds(self, place: Path, data: bytes) -> bool:
         try:
@@ -121,13 +145,26 @@ class Directory:
         """The paths of documents that feedd wrote here, as their heads say, and that are not known: those of a run that
         died before it could remember them, or of a state that was lost.
         """
-        return [path for folder in FOLDERS for path in self._files(folder) if path not in known and self._is_own(path)]
+        return [path for path in self._documents() if path not in known and self._is_own(path)]
 
-    def _files(self, folder: str) -> list[str]:
+    def _documents(self) -> Iterator[str]:
+        """The paths of all files that may be feeds, pages or archives."""
+        for folder in FOLDERS:
+            folders, files = self._listed(folder)
+            yield from (path for path in files if path.rpartition(".")[2] in _SUFFIXES)
+            for inner in folders:
+                if f"{inner}/" not in FOLDERS:
+                    yield from (path for path in self._listed(f"{inner}/")[1] if _is_archive(path))
+
+    def _listed(self, folder: str) -> tuple[list[str], list[str]]:
+        """The paths of the folders and of the files in a folder, but for hidden ones, in order."""
+        folders: list[str] = []
+        files: list[str] = []
         with suppress(OSError), os.scandir(self.root / folder) as items:
-            names = sorted(item.name for item in items if not item.name.startswith("."))
-            return [folder + name for name in names if name.rpartition(".")[2] in FORMATS]
-        return []
+            for item in items:
+                if not item.name.startswith("."):
+                    (folders if item.is_dir(follow_symlinks=False) else files).append(folder + item.name)
+        return sorted(folders), sorted(files)
 
     def _is_own(self, path: str) -> bool:
         with suppress(OSError), (self.root / path).open("rb") as file:
@@ -141,6 +178,14 @@ class Directory:
                 for left in list((self.root / folder).glob(f".*{_TEMPORARY}")):
                     with suppress(OSError):
                         left.unlink()
+
+
+_SUFFIXES = {*FORMATS, PAGE}
+
+
+def _is_archive(path: str) -> bool:
+    name, _, suffix = path.rpartition("/")[2].rpartition(".")
+    return suffix in FORMATS and part_named(name) is not None
 
 
 def _created(path: str, folder: Path) -> int:
@@ -160,6 +205,9 @@ class Rehearsal(Directory):
 
     def _write(self, place: Path, data: bytes) -> Placed:
         return Placed(len(data), 0, True)
+
+    def _remove(self, place: Path) -> None:
+        """Removes nothing."""
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Removes nothing."""

@@ -24,9 +24,10 @@ from feedd import __version__
 from feedd.config import Config, Log, load
 from feedd.desk import tree_of
 from feedd.errors import ConfigError, FeeddError, Problem, PublishError
-from feedd.pipeline import Pipeline, Progress, Report
+from feedd.pipeline import Pipeline, Report
 from feedd.publish.directory import Directory
 from feedd.publish.lock import Hold, sole_keeper
+from feedd.run import Progress
 from feedd.serve.listening import Handed
 from feedd.service import log
 from feedd.service.control import Control

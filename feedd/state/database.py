@@ -18,8 +18,10 @@ from feedd.errors import Problem, StateError
 FILE = "feedd.sqlite3"
 STATE_MODE = 0o750
 """Of a new state directory: it knows of articles that are not public."""
-VERSION = 3
-"""Of the tables below. Files with another version are put aside like corrupt ones."""
+VERSION = 4
+"""Of the tables below. Files with a version that is not known are put aside like corrupt ones."""
+_FORMER = {3}
+"""Versions that lack nothing but tables and columns which `_UPGRADE` adds."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
@@ -51,7 +53,25 @@ CREATE TABLE IF NOT EXISTS entry (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS identity (derived TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS feed (
-    name TEXT PRIMARY KEY, label TEXT NOT NULL, updated INTEGER NOT NULL, due INTEGER, stale INTEGER NOT NULL DEFAULT 0
+    name TEXT PRIMARY KEY, label TEXT NOT NULL, updated INTEGER NOT NULL, due INTEGER, stale INTEGER NOT NULL DEFAULT 0,
+    listing BLOB
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS archive (
+    feed TEXT, month TEXT, part INTEGER, previous TEXT NOT NULL, count INTEGER NOT NULL, since INTEGER NOT NULL,
+    id TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (feed, month, part)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS tombstone (feed TEXT, id TEXT, since INTEGER NOT NULL, PRIMARY KEY (feed, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS tombstone_id ON tombstone (id);
+CREATE TABLE IF NOT EXISTS gone (path TEXT PRIMARY KEY) WITHOUT ROWID;
+-- Which hubs are yet to be told of which documents: a document that changes again gets another key. A hub is in the
+-- second table while what it was last told did not get through.
+CREATE TABLE IF NOT EXISTS ping (
+    key INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL, hub TEXT NOT NULL, since INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0, due REAL NOT NULL DEFAULT 0, UNIQUE (path, hub)
+);
+CREATE INDEX IF NOT EXISTS ping_next ON ping (hub, tries, due);
+CREATE TABLE IF NOT EXISTS hub (
+    url TEXT PRIMARY KEY, since INTEGER NOT NULL, tries INTEGER NOT NULL, due REAL NOT NULL, error TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS mark (feed TEXT, id TEXT, PRIMARY KEY (feed, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS edition (
@@ -61,6 +81,8 @@ CREATE TABLE IF NOT EXISTS document (
     path TEXT PRIMARY KEY, feed TEXT NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
+_UPGRADE = "ALTER TABLE feed ADD COLUMN listing BLOB; DELETE FROM meta WHERE name = 'settings';"
+"""After which everything is looked at anew."""
 
 # A first run of 20,000 articles fits; SQLite's own 2 MiB would be written out and read back again and again.
 _CACHE_KIB = 65536
@@ -240,10 +262,11 @@ def _for_writing(path: Path, patience: float) -> sqlite3.Connection:
 
 def _prepared(connection: sqlite3.Connection) -> sqlite3.Connection:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version not in {0, VERSION}:
+    if version not in {0, VERSION, *_FORMER}:
         raise sqlite3.DatabaseError(f"it is of version {version}, this feedd knows {VERSION}")
-    if version == 0:
-        connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+    if version != VERSION:
+        upgrade = _UPGRADE if version else ""
+        connection.executescript(f"BEGIN; {upgrade} {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
     return connection
 
 

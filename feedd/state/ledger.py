@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
 
+from feedd.feeds.archive import Archived
+from feedd.feeds.entry import Listing, Tombstone
 from feedd.feeds.select import Edition
 from feedd.state.database import Database
 
-_encode_ids = Encoder().encode
+_encode = Encoder().encode
 _decode_ids = Decoder(tuple[str, ...]).decode
+_decode_listing = Decoder(Listing).decode
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -32,13 +35,14 @@ class Told(Struct, frozen=True, gc=False):
 @dataclass(frozen=True, slots=True)
 class KnownFeed:
     """A feed that was public once: what it is called, its last `updated`, when time changes it, whether it must be
-    written again because that failed.
+    written again because that failed, and how lists of feeds show it (None: not at all).
     """
 
     label: str
     updated: int
     due: int | None
     stale: bool
+    listing: Listing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +114,48 @@ class Ledger:
 
     def feed(self, name: str) -> KnownFeed | None:
         """What is known of a feed."""
-        row = self._execute("SELECT label, updated, due, stale FROM feed WHERE name = ?", (name,)).fetchone()
-        return KnownFeed(row[0], row[1], row[2], bool(row[3])) if row else None
+        row = self._execute("SELECT label, updated, due, stale, listing FROM feed WHERE name = ?", (name,)).fetchone()
+        return KnownFeed(row[0], row[1], row[2], bool(row[3]), _listing(row[4])) if row else None
 
     def keep_feed(self, name: str, feed: KnownFeed) -> None:
         """Remember a feed."""
+        listing = _encode(feed.listing) if feed.listing else None
         self._execute(
-            "INSERT OR REPLACE INTO feed VALUES (?, ?, ?, ?, ?)", (name, feed.label, feed.updated, feed.due, feed.stale)
+            "INSERT OR REPLACE INTO feed (name, label, updated, due, stale, listing) VALUES (?, ?, ?, ?, ?, ?)",
+            (name, feed.label, feed.updated, feed.due, feed.stale, listing),
         )
+
+    def listings(self) -> dict[str, Listing]:
+        """The feeds that lists of feeds show, by name."""
+        rows = self._execute("SELECT name, listing FROM feed WHERE listing IS NOT NULL ORDER BY name")
+        return {name: _decode_listing(data) for name, data in rows}
 
     def feeds(self) -> list[str]:
         """The names of all feeds that were public once."""
         return [name for (name,) in self._execute("SELECT name FROM feed ORDER BY name")]
 
     def stale_feeds(self, now: int) -> list[str]:
-        """The feeds that must be looked at again: writing them failed, or time changes them."""
+        """The feeds that must be looked at again: writing them failed, or time changes them. `run.SITE` is among them
+        if what is about all feeds could not be written.
+        """
         rows = self._execute("SELECT name FROM feed WHERE stale OR due <= ? ORDER BY name", (now,))
-        return [name for (name,) in rows]
+        site = self._execute("SELECT '' FROM meta WHERE name = 'site-stale'")
+        return [name for (name,) in (*rows, *site)]
+
+    def mark_stale(self, feed: str) -> None:
+        """A feed must be looked at again, since something of it could not be written or removed."""
+        self._execute("UPDATE feed SET stale = 1 WHERE name = ?", (feed,))
+
+    def mark_site(self, stale: bool) -> None:
+        """Whether what is about all feeds must be written again, since that failed."""
+        if stale:
+            self._execute("INSERT OR REPLACE INTO meta VALUES ('site-stale', x'')")
+        else:
+            self._execute("DELETE FROM meta WHERE name = 'site-stale'")
+
+    def doubt_archive(self, feed: str, month: str, part: int) -> None:
+        """An archive document of a feed must be written again: it is not as it was left."""
+        self._execute("UPDATE archive SET digest = x'' WHERE feed = ? AND month = ? AND part = ?", (feed, month, part))
 
     def next_due(self) -> int | None:
         """The first moment at which time changes the members of a feed."""
@@ -151,8 +180,48 @@ class Ledger:
         """Let a feed go by this from now on; None for one that has no schedule."""
         self._execute("DELETE FROM edition WHERE feed = ?", (feed,))
         if edition:
-            ids = _encode_ids(edition.ids)
+            ids = _encode(edition.ids)
             self._execute("INSERT INTO edition VALUES (?, ?, ?, ?)", (feed, ids, edition.due, edition.wish))
+
+    def archives(self, feed: str) -> list[Archived]:
+        """The archive documents of a feed, the oldest first."""
+        columns = "month, part, previous, count, since, id, digest"
+        return [
+            Archived(*row)
+            for row in self._execute(f"SELECT {columns} FROM archive WHERE feed = ? ORDER BY month, part", (feed,))  # noqa: S608 - a constant
+        ]
+
+    def keep_archive(self, feed: str, archived: Archived) -> None:
+        """Remember an archive document of a feed."""
+        row = (
+            feed, archived.month, archived.part, archived.previous, archived.count, archived.since, archived.id,
+            archived.digest,
+        )  # fmt: skip
+        self._execute("INSERT OR REPLACE INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def forget_archive(self, feed: str, month: str, part: int) -> None:
+        """A feed has no such archive document any more."""
+        self._execute("DELETE FROM archive WHERE feed = ? AND month = ? AND part = ?", (feed, month, part))
+
+    def bury(self, id: str, feeds: Iterable[str], since: int) -> None:
+        """Remember in which feeds an entry was that is public nowhere any more."""
+        rows = ((feed, id, since) for feed in feeds)
+        self._executemany("INSERT OR REPLACE INTO tombstone VALUES (?, ?, ?)", rows)
+
+    def raise_up(self, id: str) -> list[str]:
+        """Forget that an entry was withdrawn; gives the feeds that told so."""
+        feeds = [feed for (feed,) in self._execute("SELECT feed FROM tombstone WHERE id = ? ORDER BY feed", (id,))]
+        if feeds:
+            self._execute("DELETE FROM tombstone WHERE id = ?", (id,))
+        return feeds
+
+    def tombstones(self, feed: str, after: int, most: int) -> tuple[Tombstone, ...]:
+        """What left a feed after a moment, the newest first, so many at most; what left before is forgotten."""
+        self._execute("DELETE FROM tombstone WHERE feed = ? AND since <= ?", (feed, after))
+        rows = self._execute(
+            "SELECT id, since FROM tombstone WHERE feed = ? ORDER BY since DESC, id LIMIT ?", (feed, most)
+        )
+        return tuple(Tombstone(*row) for row in rows)
 
     def written(self, path: str) -> Written | None:
         """A document as it was last written."""
@@ -164,9 +233,29 @@ class Ledger:
         for path, *row in self._execute("SELECT path, feed, digest, size, mtime FROM document ORDER BY path"):
             yield path, Written(*row)
 
+    def below(self, folder: str) -> list[str]:
+        """The paths of the documents that were written in a folder, such as `topics/ai/`."""
+        end = folder[:-1] + "0"  # which follows "/"
+        rows = self._execute("SELECT path FROM document WHERE path > ? AND path < ?", (folder, end))
+        return [path for (path,) in rows]
+
+    def gone(self) -> tuple[str, ...]:
+        """The paths of documents that were removed."""
+        return tuple(path for (path,) in self._execute("SELECT path FROM gone ORDER BY path"))
+
+    def remove(self, path: str) -> None:
+        """Remember that a document was removed."""
+        self._execute("DELETE FROM document WHERE path = ?", (path,))
+        self._execute("INSERT OR IGNORE INTO gone VALUES (?)", (path,))
+
     def write(self, path: str, written: Written) -> None:
         """Remember a document."""
+        self._execute("DELETE FROM gone WHERE path = ?", (path,))
         self._execute(
             "INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?)",
             (path, written.feed, written.digest, written.size, written.mtime),
         )
+
+
+def _listing(data: bytes | None) -> Listing | None:
+    return _decode_listing(data) if data else None

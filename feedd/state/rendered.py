@@ -6,6 +6,7 @@ which holds so many of those that were written last. Does not write entries itse
 """
 
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -70,6 +71,12 @@ class Rendered:
     def failed(self, id: str) -> bool:
         """Whether some format could not write an entry."""
         return id in self._failed
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget these entries: there are more of them than are worth to be kept."""
+        for id in ids:
+            self._entries.pop(id, None)
+            self._new.discard(id)
 
     def clear(self) -> None:
         """Forget all."""

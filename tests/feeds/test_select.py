@@ -32,6 +32,7 @@ from feedd.feeds.select import (
 NOW = 1000
 TRAITS = Traits("news", "article", "en", ("ai",), "source.example")
 ANY = Spec("hot", "feed")
+NOTHING = Selection(whole=True)
 
 
 def card(id: str, since: int = 0, until: int | None = None, story: int | None = None, **traits: Any) -> Card:
@@ -105,7 +106,7 @@ def test_limit_counts_no_article_that_is_not_public() -> None:
 
 
 def test_a_feed_without_articles_is_empty() -> None:
-    assert selection(ANY) == Selection((), None, frozenset())
+    assert selection(ANY) == NOTHING
 
 
 # Embargo and expiry
@@ -137,8 +138,18 @@ def test_due_is_when_the_first_member_leaves_the_window() -> None:
     assert selection(replace(ANY, max_age=60), card("a", 960), card("b", 950), card("old", 10)).due == 1010
 
 
-def test_members_beyond_the_limit_are_not_waited_for() -> None:
-    assert selection(replace(ANY, max_age=60, limit=1), card("a", 960), card("b", 950)).due == 1020
+def test_the_first_member_beyond_the_limit_is_waited_for_since_the_feed_is_whole_without_it() -> None:
+    spec = replace(ANY, max_age=60, limit=1)
+
+    assert selection(spec, card("a", 960), card("b", 950)).due == 1010
+    assert selection(spec, card("a", 960), card("b", 950), card("c", 945)).due == 1010
+
+
+def test_a_selection_is_whole_when_nothing_is_beyond_its_limit() -> None:
+    one, other, later = card("a", 960), card("b", 950), card("c", NOW + 1)
+
+    assert selection(replace(ANY, limit=2), one, other, later).whole
+    assert not selection(replace(ANY, limit=1), one, other, later).whole
 
 
 def test_a_feed_without_window_is_never_due() -> None:
@@ -272,12 +283,12 @@ def test_who_was_in_leaves_when_it_is_retracted_and_has_to_earn_its_place_again(
 
 
 def test_who_was_in_leaves_when_it_expires() -> None:
-    assert selection(replace(ANY, min_heat=60), card("a", 0, NOW, heat=99), marked={"a"}) == Selection()
+    assert selection(replace(ANY, min_heat=60), card("a", 0, NOW, heat=99), marked={"a"}) == NOTHING
 
 
 def test_who_was_in_leaves_with_the_window() -> None:
     warm = replace(ANY, min_heat=60, max_age=60)
-    assert selection(warm, card("a", NOW - 60, heat=99), marked={"a"}) == Selection()
+    assert selection(warm, card("a", NOW - 60, heat=99), marked={"a"}) == NOTHING
 
 
 def test_who_is_in_but_beyond_the_limit_stays_marked() -> None:

@@ -1,0 +1,488 @@
+"""Press: feeds in their places, with all that lies beside them: pages, archives, and lists of the feeds.
+
+In: the names of the feeds that may be different now, and what the run knows. Out: documents in the output directory,
+remembered in the ledger, and an `Outcome`. The only place from which documents are written and removed. Decides nothing
+about articles: what is public was told to the ledger before, which feed takes what is `select`'s.
+
+New documents come before others go. Feeds come before their archives, so that a story waits for nothing.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+import msgspec
+from msgspec import structs
+
+from feedd import __version__
+from feedd.config import Config
+from feedd.content.article import Article
+from feedd.desk import Job
+from feedd.errors import Problem, PublishError, RenderError
+from feedd.feeds import archive, opml, pages, select
+from feedd.feeds.archive import Archives, Volume
+from feedd.feeds.entry import Document, Feed, Listing, Tombstone
+from feedd.feeds.formats import FORMATS, Format
+from feedd.feeds.manifest import NAME, Manifest
+from feedd.feeds.plan import ALL
+from feedd.feeds.project import address
+from feedd.feeds.select import Card, Selection, Spec, choose, place
+from feedd.publish.directory import PAGE, Directory, Placed
+from feedd.run import SITE, Outcome, Progress, Run, Touched
+from feedd.state.index import Index
+from feedd.state.ledger import KnownFeed, Ledger, Told, Written
+from feedd.state.rendered import Columns, Rendered
+
+_WRITERS = 4
+"""Documents that are written at once: most of the time of each is waiting for the disk."""
+
+_JOBS = 100
+"""Entries whose articles are asked for at once."""
+
+_MOST_TOMBSTONES = 100
+"""In a feed, so that a large withdrawal does not make it much longer; the newest stay."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """Documents that are being written, what is wrong with them so far, and what to do when all are in their places."""
+
+    name: str
+    settle: Callable[[list[Problem]], None]
+    documents: list[tuple[str, Future[tuple[Placed, bytes]]]] = field(default_factory=list)
+    failed: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    """A feed as it is to be from now on: its head and its members, the archives, and what is known of it."""
+
+    feed: Feed
+    selection: Selection
+    archives: Archives
+    known: KnownFeed
+
+
+class Press:
+    """Writes into one directory what belongs to one configuration."""
+
+    def __init__(
+        self, config: Config, index: Index, ledger: Ledger, rendered: Rendered, directory: Directory, progress: Progress
+    ) -> None:
+        self.config, self._index, self._ledger, self._rendered = config, index, ledger, rendered
+        self._directory, self._progress = directory, progress
+        self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
+        self._rows: dict[str, tuple[Listing, bytes]] = {}  # of the index page, as they were written last
+
+    def forget(self) -> None:
+        """Take nothing for granted that was true of another configuration, or another state."""
+        self._unused = None
+        self._rows.clear()
+
+    def publish(self, run: Run, touched: Touched, outcome: Outcome) -> None:
+        """Bring the documents of these feeds up to date, and those that are about all feeds."""
+        looked_at = self._looked_at(run, touched)
+        issues = {name: issue for name in sorted(looked_at) if (issue := self._issue(run, name, looked_at[name]))}
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            self._all(self._feeds(run, issues, writers, outcome), outcome)
+            self._all(self._archives(run, issues, touched.everything, writers, outcome), outcome)
+            for name, issue in issues.items():
+                self._clear(run, name, issue, outcome)
+            self._all(self._site(run, writers), outcome)
+            for path in self._useless(run):
+                self._remove(path, outcome)
+        try:
+            self._directory.settle()
+        except OSError as error:
+            what = f"cannot be made durable: {error.strerror}"
+            outcome.problems.append(Problem("not-synced", what, "Look after the disk.", str(self._directory.root)))
+
+    def _looked_at(self, run: Run, touched: Touched) -> dict[str, set[str] | None]:
+        """The months in which each feed may be different, None for all of them. A former name of a topic is none of its
+        own: its documents are those of the topic.
+        """
+        names: dict[str, set[str] | None] = {}
+        for name, months in touched.feeds.items():
+            own = run.desk.plan.former.get(name, name)
+            if own != SITE:
+                names[own] = None if touched.everything else months | (names.get(own) or set())
+        return names
+
+    def _all(self, beginnings: Iterator[_UnderWay], outcome: Outcome) -> None:
+        """Write what is begun, a few at once; what was begun is also ended where the run is left."""
+        under_way: deque[_UnderWay] = deque()
+        try:
+            for begun in beginnings:
+                under_way.append(begun)
+                if len(under_way) > _WRITERS:
+                    self._end(under_way.popleft(), outcome)
+        finally:
+            while under_way:
+                self._end(under_way.popleft(), outcome)
+
+    def _end(self, under_way: _UnderWay, outcome: Outcome) -> None:
+        """Wait until documents are in their places, and remember them."""
+        for path, placing in under_way.documents:
+            try:
+                self._placed(under_way.name, path, *placing.result(), outcome)
+            except PublishError as error:
+                under_way.failed.append(error.problem)
+        outcome.problems += under_way.failed
+        under_way.settle(under_way.failed)
+
+    def _place(self, document: Document) -> tuple[Placed, bytes]:
+        return self._directory.put(document), document.digest
+
+    def _placed(self, name: str, path: str, placed: Placed, digest: bytes, outcome: Outcome) -> None:
+        if path != NAME and placed.written:
+            outcome.written[path] = None
+        elif path != NAME and path not in outcome.written:
+            outcome.unchanged += 1
+        if self.config.websub.hubs and self._is_news(name, path, digest, outcome):
+            outcome.news.append(path)
+        self._ledger.write(path, Written(name, digest, placed.size, placed.mtime))
+
+    def _is_news(self, name: str, path: str, digest: bytes, outcome: Outcome) -> bool:
+        """Whether hubs are to be told of a document: one of a feed, archives left aside, that is another than the
+        ledger knows. That of a run which could not remember it lies in its place already, so that is not what counts;
+        nor is a file news that was only lost. One that the ledger does not know is news if it was written.
+        """
+        stem, _, suffix = path.rpartition(".")
+        if name == SITE or suffix not in FORMATS or stem.startswith(f"{name}/"):
+            return False
+        known = self._ledger.written(path)
+        return known.digest != digest if known and known.digest else path in outcome.written
+
+    # What a feed is from now on
+
+    def _issue(self, run: Run, name: str, months: set[str] | None) -> _Issue | None:
+        """None for a feed that has no member, never had any, and need not be there."""
+        spec, known = run.desk.plan.spec(name), self._ledger.feed(name)
+        selection = self._select(run, spec)
+        if not selection.cards and name not in run.desk.plan.standing() and not known:
+            return None
+        newest = max(selection.cards, key=place, default=None)
+        article = self._index.article(newest.key) if newest else None
+        label, icon, logo = (article and run.desk.plan.named(spec, article)) or (
+            known.label if known else name.rpartition("/")[2], "", ""
+        )  # fmt: skip
+        feed = self._feed(run, spec, label, icon, logo)
+        archives = self._arranged(run, spec, selection, feed, months)
+        updated = max((run.told(card.id).updated for card in selection.cards), default=known.updated if known else 0)
+        tombstones, last = self._tombstones(run, name)
+        feed = structs.replace(
+            feed, updated=updated, newest=newest.since if newest else None, tombstones=tombstones,
+            complete=selection.whole, previous=f"{name}/{archives.last}" if archives.last else "",
+        )  # fmt: skip
+        due = min((moment for moment in (selection.due, last) if moment is not None), default=None)
+        listing = self._listing(run, spec, feed, label, selection, archives, article)
+        return _Issue(feed, selection, archives, KnownFeed(label, updated, due, False, listing))
+
+    def _select(self, run: Run, spec: Spec) -> Selection:
+        catalogue, last = run.catalogue, self._ledger.edition(spec.name)
+        marked = self._ledger.marks(spec.name) if spec.sticky else set()
+        selection = choose(spec, catalogue.shelf(spec.name), run.now, marked, catalogue.twins, last, catalogue.get)
+        if spec.sticky:
+            self._ledger.mark(spec.name, selection.marks)
+        if selection.edition != last:
+            self._ledger.keep_edition(spec.name, selection.edition)
+        return selection
+
+    def _feed(self, run: Run, spec: Spec, label: str, icon: str, logo: str) -> Feed:
+        """What is said of a feed whatever is in it."""
+        site, output, has_pages = self.config.site, self.config.output, self.config.pages.enabled
+        title = spec.title.format(site=site.title, name=label) if spec.kind != "feed" else spec.title
+        description = spec.description or output.description.format(site=site.title, name=label, title=title)
+        page = f"{site.feeds_url}{spec.name}.{PAGE}" if has_pages and spec.name != ALL else site.url
+        return Feed(
+            f"tag:{site.id_authority},{site.id_date}:feeds/{spec.name}", spec.name, site.feeds_url, title, description,
+            page, site.language, 0, None, output.ttl, icon, logo, hubs=self.config.websub.hubs,
+            stylesheet=f"{site.feeds_url}{pages.STYLESHEET}" if has_pages else "",
+        )  # fmt: skip
+
+    def _tombstones(self, run: Run, name: str) -> tuple[tuple[Tombstone, ...], int | None]:
+        """What left a feed lately, and when the first of it is to be told no more."""
+        kept = self.config.output.tombstones or 0
+        tombstones = self._ledger.tombstones(name, run.now - kept, _MOST_TOMBSTONES)
+        return tombstones, min((tombstone.when + kept for tombstone in tombstones), default=None)
+
+    def _listing(
+        self,
+        run: Run,
+        spec: Spec,
+        feed: Feed,
+        label: str,
+        selection: Selection,
+        archives: Archives,
+        article: Article | None,
+    ) -> Listing | None:
+        """A feed in lists of feeds; None for one without members that need not be there."""
+        if not selection.cards and spec.name not in run.desk.plan.standing():
+            return None
+        newest = max(selection.cards, key=place, default=None)
+        whole = selection.whole or bool(archives.documents)
+        kind = spec.kind if spec.name != ALL else "all"
+        listing = Listing(feed.name, kind, feed.title, label, feed.description, feed.icon, whole=whole)
+        if not newest or not article:
+            return listing
+        return structs.replace(
+            listing, count=archive.count(archives.documents, selection), newest=newest.since,
+            newest_title=article.title, newest_link=address(article, self.config),
+        )  # fmt: skip
+
+    def _arranged(self, run: Run, spec: Spec, selection: Selection, feed: Feed, looked_at: set[str] | None) -> Archives:
+        """The archives of a feed."""
+        old, shelf = self._ledger.archives(spec.name), run.catalogue.shelf(spec.name)
+        if not self.config.output.archives or not archive.has_archives(spec):
+            selection = replace(selection, whole=True)  # nothing more is to be had
+        months = archive.touched(shelf, selection, old) | {one.month for one in old if not one.digest}
+        months |= looked_at if looked_at is not None else archive.every(shelf, old)
+        if not months:
+            return Archives(tuple(old))
+        marked = self._ledger.marks(spec.name) if spec.sticky else frozenset()
+        catalogue = run.catalogue
+
+        def members(month: str) -> list[Card]:
+            return select.members(spec, shelf, archive.span(month), run.now, marked, catalogue.twins)
+
+        def look(card: Card) -> bytes:
+            told = run.told(card.id)
+            return b"%b %d %b" % (card.id.encode(), told.updated, told.hash)
+
+        head = _encode((__version__, self._archive_suffixes(run), _archive_head(feed)))
+        return archive.arrange(old, months, selection, members, look, head)
+
+    def _archive_suffixes(self, run: Run) -> list[str]:
+        return [form.suffix for form in run.desk.formats if form.archives]
+
+    # Feeds
+
+    def _feeds(
+        self, run: Run, issues: dict[str, _Issue], writers: Executor, outcome: Outcome
+    ) -> Iterator[_UnderWay]:
+        """The documents of feeds, begun one feed after the other."""
+        rendering = self._render(run, (card for issue in issues.values() for card in issue.selection.cards))
+        for done, (name, issue) in enumerate(issues.items(), 1):
+            self._await(issue.selection.cards, rendering, outcome)
+            yield self._begin_feed(run, name, issue, writers)
+            self._progress("feeds", done, len(issues))
+
+    def _begin_feed(self, run: Run, name: str, issue: _Issue, writers: Executor) -> _UnderWay:
+        """Make the documents of a feed and let them be written."""
+        cards = issue.selection.cards
+        incomplete = any(self._rendered.failed(card.id) for card in cards)
+
+        def settle(failed: list[Problem]) -> None:
+            self._ledger.keep_feed(name, replace(issue.known, stale=incomplete or bool(failed)))
+
+        under_way = _UnderWay(name, settle)
+        names = (name, *run.desk.plan.aliases(name))
+        for column, form in enumerate(run.desk.formats):
+            self._write(under_way, issue.feed, names, form, self._column(cards, column), writers)
+        for form, dropped in self._dropped(run, names):
+            self._write(under_way, issue.feed, dropped, form, (), writers)
+        return under_way
+
+    def _column(self, cards: Iterable[Card], column: int) -> list[bytes]:
+        """Entries in one format, without those that cannot be written in it."""
+        columns = (self._rendered.take(card.id)[1][column] for card in cards)
+        return [data for data in columns if isinstance(data, bytes)]
+
+    def _dropped(self, run: Run, names: Sequence[str]) -> Iterator[tuple[Format, list[str]]]:
+        """The formats in which a feed was written once and is no more, and under which of its names that was: who still
+        reads those finds nothing in them.
+        """
+        unused = self._in_unused_formats(run)
+        for form in FORMATS.values():
+            if dropped := [name for name in names if f"{name}.{form.suffix}" in unused]:
+                yield form, dropped
+
+    def _in_unused_formats(self, run: Run) -> set[str]:
+        if self._unused is None:
+            used = {form.suffix for form in run.desk.formats}
+            paths = (path for path, _ in self._ledger.all_written())
+            self._unused = {path for path in paths if path.rpartition(".")[2] not in used}
+        return self._unused
+
+    def _write(
+        self,
+        under_way: _UnderWay,
+        feed: Feed,
+        names: Iterable[str],
+        form: Format,
+        entries: Sequence[bytes],
+        writers: Executor,
+    ) -> None:
+        """Let a feed in one format be written, under each of these names."""
+        try:
+            data = form.document(feed, entries)
+        except RenderError as error:
+            under_way.failed.append(error.problem)
+            return
+        for name in names:
+            self._submit(under_way, Document(f"{name}.{form.suffix}", data), writers)
+
+    def _submit(self, under_way: _UnderWay, document: Document, writers: Executor) -> None:
+        under_way.documents.append((document.path, writers.submit(self._place, document)))
+
+    # Archives
+
+    def _archives(
+        self, run: Run, issues: dict[str, _Issue], everything: bool, writers: Executor, outcome: Outcome
+    ) -> Iterator[_UnderWay]:
+        """The archive documents that are different, month by month, so that the entries of one month at a time have to
+        be at hand: of all articles of all feeds these are too many.
+        """
+        volumes = sorted(
+            ((volume, name) for name, issue in issues.items() for volume in issue.archives.changed),
+            key=lambda one: (one[0].archived.month, one[1], one[0].archived.part),
+        )
+        rendering = self._render(run, (card for volume, _ in volumes for card in volume.cards))
+        in_feeds = {card.id for issue in issues.values() for card in issue.selection.cards} if everything else set()
+        done = 0
+        for _, group in groupby(volumes, lambda one: one[0].archived.month):
+            shown: set[str] = set()
+            for volume, name in group:
+                self._await(volume.cards, rendering, outcome)
+                yield self._begin_archive(run, name, issues[name].feed, volume, writers)
+                shown.update(card.id for card in volume.cards)
+                done += 1
+                self._progress("archives", done, len(volumes))
+            if everything:
+                self._rendered.drop(shown - in_feeds)
+
+    def _begin_archive(self, run: Run, name: str, feed: Feed, volume: Volume, writers: Executor) -> _UnderWay:
+        archived = volume.archived
+        incomplete = any(self._rendered.failed(card.id) for card in volume.cards)
+
+        def settle(failed: list[Problem]) -> None:
+            if failed or incomplete:
+                self._ledger.keep_archive(name, structs.replace(archived, digest=b""))
+                self._ledger.mark_stale(name)
+            else:
+                self._ledger.keep_archive(name, archived)
+
+        under_way = _UnderWay(name, settle)
+        own = f"{name}/{archive.name(archived.key)}"
+        head = structs.replace(
+            _archive_head(feed), name=own, previous=f"{name}/{archived.previous}" if archived.previous else "",
+            updated=max(run.told(card.id).updated for card in volume.cards), newest=archived.since,
+        )  # fmt: skip
+        for column, form in enumerate(run.desk.formats):
+            if form.archives:
+                self._write(under_way, head, [own], form, self._column(volume.cards, column), writers)
+        return under_way
+
+    # What goes
+
+    def _clear(self, run: Run, name: str, issue: _Issue, outcome: Outcome) -> None:
+        """Remove the archives that a feed has no more, and its pages where there are to be none."""
+        for key in issue.archives.gone:
+            self._ledger.forget_archive(name, *key)
+        there = {archive.name(one.key) for one in issue.archives.documents}
+        suffixes = self._archive_suffixes(run)
+        wanted = {f"{name}/{one}.{suffix}" for one in there for suffix in suffixes}
+        for path in self._ledger.below(f"{name}/"):
+            if path not in wanted and archive.part_named(path.rpartition("/")[2].rpartition(".")[0]):
+                self._remove(path, outcome)
+        if not self.config.pages.enabled:
+            unused = self._in_unused_formats(run)
+            for one in (name, *run.desk.plan.aliases(name)):
+                if f"{one}.{PAGE}" in unused:
+                    self._remove(f"{one}.{PAGE}", outcome)
+
+    def _remove(self, path: str, outcome: Outcome) -> None:
+        written = self._ledger.written(path)
+        try:
+            self._directory.remove(path)
+        except PublishError as error:
+            outcome.problems.append(error.problem)
+            if written and written.feed != SITE:
+                self._ledger.mark_stale(written.feed)
+            else:
+                self._ledger.mark_site(stale=True)
+            return
+        self._ledger.remove(path)
+
+    # What is about all feeds
+
+    def _site(self, run: Run, writers: Executor) -> Iterator[_UnderWay]:
+        """The index page, the list of feeds for readers, what pages and servers need."""
+        under_way = _UnderWay(SITE, lambda failed: self._ledger.mark_site(stale=bool(failed)))
+        for document in self._site_documents(run, under_way.failed):
+            self._submit(under_way, document, writers)
+        yield under_way
+
+    def _site_documents(self, run: Run, failed: list[Problem]) -> Iterator[Document]:
+        listings = list(self._ledger.listings().values())
+        yield Document(NAME, self._manifest(run).encode())
+        if self.config.pages.enabled:
+            try:
+                yield from pages.assets(self.config)
+                yield pages.index_document(self.config, [self._row(listing) for listing in listings])
+                yield opml.opml_document(self.config, listings, run.desk.taxonomy)
+            except RenderError as error:
+                failed.append(error.problem)
+
+    def _manifest(self, run: Run) -> Manifest:
+        """What a server of the directory has to know: among others that a former name of a topic leads elsewhere."""
+        moved = {
+            f"{former}.{form.suffix}": f"{name}.{form.suffix}"
+            for former, name in run.desk.plan.former.items()
+            if self._ledger.feed(name)
+            for form in run.desk.formats
+        }
+        return Manifest(self.config.site.feeds_url, self.config.websub.hubs, moved, self._ledger.gone())
+
+    def _row(self, listing: Listing) -> bytes:
+        known = self._rows.get(listing.name)
+        if known is None or known[0] != listing:
+            known = self._rows[listing.name] = listing, pages.index_row(listing, self.config)
+        return known[1]
+
+    def _useless(self, run: Run) -> list[str]:
+        """The documents about all feeds that are to be there no more."""
+        if self.config.pages.enabled:
+            return []
+        return [path for path in self._in_unused_formats(run) if path.startswith("assets/") or path == f"index.{PAGE}"]
+
+    # Entries
+
+    def _render(self, run: Run, cards: Iterable[Card]) -> Iterator[tuple[str, Told, Columns]]:
+        """Every entry that is needed and not at hand as it is told now, written once in all formats, in the order in
+        which it is first needed.
+        """
+        by_id = {card.id: card for card in cards}
+        told = {id: run.told(id) for id in by_id}
+        todo = [id for id in by_id if not self._rendered.recall(id, told[id])]
+        jobs = self._jobs(run, [by_id[id] for id in todo], told)
+        written = zip(todo, run.workers.write(jobs, len(todo)), strict=True)
+        return ((id, told[id], columns) for id, columns in written)
+
+    def _jobs(self, run: Run, cards: Sequence[Card], told: dict[str, Told]) -> Iterator[Job]:
+        for start in range(0, len(cards), _JOBS):
+            some = cards[start : start + _JOBS]
+            sources = self._index.sources([card.key for card in some])
+            for card in some:
+                links, article = sources[card.key]
+                yield Job(card.id, told[card.id].updated, run.shown(links), article)
+
+    def _await(
+        self, cards: Iterable[Card], rendering: Iterator[tuple[str, Told, Columns]], outcome: Outcome
+    ) -> None:
+        """Take entries out of the rendering until these are at hand."""
+        for card in cards:
+            while card.id not in self._rendered:
+                outcome.problems += self._rendered.keep(*next(rendering))
+
+
+def _archive_head(feed: Feed) -> Feed:
+    """What all archive documents of a feed say of it: nothing that changes with what is new in it."""
+    return structs.replace(
+        feed, updated=0, newest=None, icon="", logo="", hubs=(), tombstones=(), complete=False, previous="",
+        current=feed.name,
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Run: what one pass of the pipeline goes by and comes to, as values.
+
+In: nothing. Out: the words that `pipeline` and `press` share. Does nothing itself.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from feedd.content.article import Link
+from feedd.errors import Problem
+from feedd.feeds.archive import month
+from feedd.state.ledger import Told
+
+if TYPE_CHECKING:
+    from feedd.desk import Desk
+    from feedd.feeds.catalogue import Catalogue
+    from feedd.workers import Workers
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many are done, and how many there are (0 while that is not known)."""
+
+SITE = ""
+"""In the place of a feed's name: the documents that belong to no feed, such as the index page."""
+
+
+@dataclass(slots=True)
+class Touched:
+    """What may be different in a run: feeds by name, each with the months in which it is; everything at all times if
+    `everything` is set.
+    """
+
+    feeds: dict[str, set[str]] = field(default_factory=dict)
+    everything: bool = False
+
+    def add(self, name: str, *moments: int) -> None:
+        """A feed may be different, at the months of these moments where it is about articles."""
+        self.feeds.setdefault(name, set()).update(map(month, moments))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is known in a run: the moment, all cards, what is told of an entry, which related links may be shown."""
+
+    now: int
+    desk: "Desk"
+    catalogue: "Catalogue"
+    workers: "Workers"
+    told: Callable[[str], Told]
+    shown: Callable[[Iterable[Link]], tuple[Link, ...]]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run has published so far. `written` is a set that keeps its order; `news` are the documents of feeds of
+    which hubs are to be told.
+    """
+
+    written: dict[str, None] = field(default_factory=dict)
+    unchanged: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    news: list[str] = field(default_factory=list)
