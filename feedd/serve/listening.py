@@ -37,8 +37,8 @@ class Handed:
         names = environ.pop("LISTEN_FDNAMES", "").split(":")
         self._sockets: list[tuple[str, socket.socket]] = []
         for index in range(int(count) if mine and count.isdecimal() else 0):
-            os.set_inheritable(_FIRST + index, False)
-            with suppress(OSError):  # something else than a socket
+            with suppress(OSError):  # something else than a socket, or nothing
+                os.set_inheritable(_FIRST + index, False)
                 handed = socket.socket(fileno=_FIRST + index)
                 self._sockets.append((names[index] if index < len(names) else "", handed))
 

@@ -7,7 +7,11 @@ go, `crowd` decides.
 """
 
 import asyncio
+import os
+import socket
+import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httptools
@@ -22,6 +26,9 @@ _WORDS = {
     408: "The request did not arrive in time.",
     431: "The head of the request is too large.",
 }
+
+
+_AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class _Refused(Exception):
@@ -40,7 +47,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, state, {}, asyncio.get_running_loop())
         self.listener, self._crowd, self._dated = listener, crowd, dated
         self._in_head, self._head, self._pending = False, 0, 0
-        self._refusal = 400
+        self._asked, self._answered = 0, 0
+        self._refusal, self._ends = 400, False
 
     # The connection
 
@@ -78,14 +86,16 @@ class Connection(HttpToolsProtocol):
             self._close()
 
     def abort(self) -> None:
-        """End it at once, whatever is still to be sent."""
+        """End it at once, and let the kernel forget what is still to be sent (SO_LINGER of socket(7))."""
+        with suppress(OSError, ValueError), _handle_of(self.transport) as handle:
+            handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
         self.transport.abort()
 
     # Requests
 
     def data_received(self, data: bytes) -> None:
         """Read more of what a client sends."""
-        if self.transport.is_closing():
+        if self._ends or self.transport.is_closing():
             return
         try:
             self.parser.feed_data(data)
@@ -132,6 +142,7 @@ class Connection(HttpToolsProtocol):
             raise _Refused  # RFC 9112, section 3.2
         self.server_state.default_headers = self._dated()
         super().on_headers_complete()
+        self._asked += 1
         self._crowd.asks(self)
         if b"content-length" in names or b"transfer-encoding" in names or self.parser.should_upgrade():
             self.cycle.keep_alive = False
@@ -139,8 +150,9 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is sent: go on with the next request that is there, or wait for one."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            self._crowd.leaves(self)
+        self._answered += 1
+        if self._ends or self.transport.is_closing():
+            self._close()
             return
         self.flow.resume_reading()
         if self.pipeline:
@@ -152,10 +164,10 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, status: int) -> None:
         """Say what is wrong, unless another answer is under way, and end."""
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
-            self.pipeline.clear()
-            self.flow.pause_reading()
+        self._ends = True
+        self.flow.pause_reading()
+        self.pipeline.clear()
+        if self._is_answering():
             return
         text = f"{_WORDS[status]}\n".encode()
         self._crowd.traffic.answers[self.listener, status, ""] += 1
@@ -170,6 +182,14 @@ class Connection(HttpToolsProtocol):
         self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[status], lines, text))
         self._close()
 
+    def _is_answering(self) -> bool:
+        return self._asked > self._answered
+
     def _close(self) -> None:
         self._crowd.leaves(self)
         self.transport.close()
+
+
+def _handle_of(transport: asyncio.Transport) -> socket.socket:
+    """Another handle of the socket of a transport, which does not give its own."""
+    return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
