@@ -11,7 +11,7 @@ import re
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -86,9 +86,10 @@ class Tree:
         self.root = str(root)
         exclude = tuple(exclude)
         self._include, self._exclude = pattern(include), pattern(exclude)
-        # Folders of which every file is excluded, and what excludes files in others.
+        # Folders of which every file is excluded, and what files of others are.
         self._pruned = pattern(glob.removesuffix("/**") for glob in exclude if glob.endswith("/**"))
-        self._single = pattern(glob for glob in exclude if not glob.endswith("/**"))
+        single = pattern(glob for glob in exclude if not glob.endswith("/**"))
+        self._listed = re.compile(f"(?!{single.pattern})(?:{self._include.pattern})", re.DOTALL)
         self._time_ns, self._heed = time_ns, heed
 
     def wanted(self, path: str) -> bool:
@@ -108,22 +109,16 @@ class Tree:
         """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed, or
         goes meanwhile.
         """
-        added, changed, problems, same = list[str](), list[str](), list[Problem](), 0
-        missing = dict(known)
-        for path, found in self._walk(problems):
-            before = missing.pop(path, None)
-            if before is None:
-                added.append(path)
-            elif before != found or not found:
-                changed.append(path)
-            else:
-                same += 1
-        total = same + len(added) + len(changed)
+        problems = list[Problem]()
+        found = self._walk(problems)
+        different = sorted(path for path, stamp in found.items() if stamp != known.get(path) or not stamp)
+        added = tuple(path for path in different if path not in known)
+        changed = tuple(path for path in different if path in known)
         folders = tuple(f"{problem.file}/" for problem in problems if problem.kind == "unreadable-folder")
-        gone = sorted(path for path in missing if not path.startswith(folders)) if folders else sorted(missing)
+        gone = tuple(sorted(path for path in known.keys() - found.keys() if not path.startswith(folders)))
         if gone:
             self.assure()
-        return Changes(tuple(sorted(added)), tuple(sorted(changed)), tuple(gone), total, tuple(problems))
+        return Changes(added, changed, gone, len(found), tuple(problems))
 
     def holds(self, count: int) -> bool:
         """Whether there seem to be at least so many content files; quicker to tell than a scan."""
@@ -148,7 +143,7 @@ class Tree:
         for path in sorted(set(paths)):
             found = None
             if self.wanted(path) and not self._is_linked(path.rpartition("/")[0], linked):
-                found = self._stamp(path) if _can_be_named(path, problems) else None
+                found = _stamp_at(f"{self.root}/{path}") if _can_be_named(path, problems) else None
             before = known(path)
             if found is None and before is not None:
                 removed.append(path)
@@ -194,12 +189,11 @@ class Tree:
         lately = 0 <= now - modified < _GRAIN_NS or 0 <= now - changed < _GRAIN_NS
         return UNSETTLED if lately else stamp(status)
 
-    def _walk(self, problems: list[Problem]) -> Iterator[tuple[str, bytes]]:
-        """Each content file with its stamp, in no order."""
+    def _walk(self, problems: list[Problem]) -> dict[str, bytes]:
+        """The stamp of each content file."""
         paths = [path for path in self._paths(problems) if _can_be_named(path, problems)]
-        for path, found in zip(paths, self._all_stamps(paths), strict=True):
-            if found is not None:
-                yield path, found
+        stamps = zip(paths, self._all_stamps(paths), strict=True)
+        return {path: stamp for path, stamp in stamps if stamp is not None}
 
     def _all_stamps(self, paths: Sequence[str]) -> list[bytes | None]:
         """The stamps of any number of files, half of them taken by another process where that is quicker."""
@@ -221,41 +215,59 @@ class Tree:
                 if item.is_dir(follow_symlinks=False):
                     if not self._pruned.match(path):
                         folders.append(f"{path}/")
-                elif self._include.match(path) and not self._single.match(path):
+                elif self._listed.match(path):
                     yield path
 
     def _stamps(self, paths: Sequence[str], heed: Callable[[int], object] = int) -> list[bytes | None]:
         """The stamp of each file as it is now; None where there is none."""
         stamps: list[bytes | None] = []
-        for start in range(0, len(paths), _HEED):
-            if start:
-                heed(start)
-            stamps += map(self._stamp, paths[start : start + _HEED])
+        with self._opened() as root:
+            for start in range(0, len(paths), _HEED):
+                if start:
+                    heed(start)
+                stamps += [_stamp_at(path, root) for path in paths[start : start + _HEED]]
         return stamps
 
-    def _stamp(self, path: str) -> bytes | None:
-        """The stamp of a file as it is now; None where there is none."""
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        """The directory itself, from which the way to a file is shorter."""
         try:
-            status = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - a hot path
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError:
-            return UNSETTLED  # reading it will tell why
-        return stamp(status) if S_ISREG(status.st_mode) else None
+            root = os.open(self.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            yield root
+        finally:
+            os.close(root)
 
     def _list(self, folder: str, problems: list[Problem]) -> Iterator[os.DirEntry[str]]:
         try:
             with os.scandir(f"{self.root}/{folder}") as items:
                 yield from items
         except OSError as error:
-            reason = error.strerror or str(error)
-            remedy = "Create it, mount it, or let feedd's user read it."
             if not folder:
-                what = f"cannot be listed: {reason}"
-                raise SourceError(Problem("no-content", what, remedy, self.root, field="content.path")) from error
+                raise self._unusable(error) from error
             if not isinstance(error, FileNotFoundError | NotADirectoryError):
-                what = f"cannot be listed: {reason}; what was known of it stays"
-                problems.append(Problem("unreadable-folder", what, remedy, shown(folder.rstrip("/"))))
+                what = f"cannot be listed: {error.strerror or error}; what was known of it stays"
+                problems.append(Problem("unreadable-folder", what, _REMEDY, shown(folder.rstrip("/"))))
+
+    def _unusable(self, error: OSError) -> SourceError:
+        what = f"cannot be listed: {error.strerror or error}"
+        return SourceError(Problem("no-content", what, _REMEDY, self.root, field="content.path"))
+
+
+_REMEDY = "Create it, mount it, or let feedd's user read it."
+
+
+def _stamp_at(path: str, folder: int | None = None) -> bytes | None:
+    """The stamp of a file as it is now, by its path in an open folder; None where there is none."""
+    try:
+        status = os.stat(path, dir_fd=folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return UNSETTLED  # reading it will tell why
+    return stamp(status) if S_ISREG(status.st_mode) else None
 
 
 def _can_be_named(path: str, problems: list[Problem]) -> bool:
