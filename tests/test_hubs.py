@@ -424,7 +424,16 @@ def test_hub_that_never_answers_delays_the_end_by_nothing(site: Site, tmp_path: 
             assert service.stop(timeout=5) == 0
 
 
-def test_hub_that_fails_for_long_is_told_of_and_leaves_the_daemon_ready(site: Site) -> None:
+def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    """What the log says of hubs: events with the kinds of their problems."""
+    fields = ((record.getMessage(), getattr(record, "fields", {}).get("kind", "")) for record in caplog.records)
+    return [(event, kind) for event, kind in fields if kind.startswith("hub-")]
+
+
+def test_hub_that_fails_for_long_is_told_of_and_leaves_the_daemon_ready(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "feedd")
     with Hub() as hub:
         hub.status, hub.says = 500, b"out of order"
         configure(site, hub.url)
@@ -434,14 +443,36 @@ def test_hub_that_fails_for_long_is_told_of_and_leaves_the_daemon_ready(site: Si
             assert status(inbox)["degraded"] is False
             site.now += 300
             eventually(lambda: status(inbox)["degraded"])
-            told = status(inbox)
-            assert told["state"] == "ready"
-            assert told["reasons"][0].startswith(f"websub.hubs: {hub.url} takes nothing")
-            assert told["hubs"][0]["waiting"] == 9
+            found = status(inbox)
+            assert found["state"] == "ready"
+            assert found["reasons"][0].startswith(f"websub.hubs: {hub.url} takes nothing")
+            assert found["hubs"][0]["waiting"] == 9
             hub.status = 202
             site.now += 3600
             eventually(lambda: not status(inbox)["degraded"])
             eventually(lambda: waiting(inbox) == 0)
+    assert told(caplog) == [("problem", "hub-fails"), ("over", "hub-fails")]
+
+
+def test_real_hub_that_takes_no_publications_is_given_up_and_told_of_once(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "feedd")
+    hub = RealHub(tmp_path)
+    hub.app.config["PUBLISH_SUPPORTED"] = False
+    with answering(hub.app) as at:
+        configure(site, f"{at}/hub")
+        site.story("a.md")
+        with running(site) as inbox:
+            for tries in (1, 2, 3):
+                eventually(lambda: len(hub.told) == 9 * tries)  # noqa: B023 - it is asked in this turn
+                site.now += 60
+            eventually(lambda: waiting(inbox) == 0)
+            found = status(inbox)
+
+    assert (found["state"], found["degraded"]) == ("ready", True)
+    assert "Invalid hub.mode (should be 'subscribe' or 'unsubscribe'): publish" in found["reasons"][0]
+    assert told(caplog) == [("problem", "hub-refuses")]
 
 
 def test_hub_that_is_no_longer_configured_is_told_nothing_more(site: Site) -> None:
