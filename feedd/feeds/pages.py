@@ -17,7 +17,8 @@ nothing else. Links within the output directory are relative, so that pages work
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from hashlib import blake2b
@@ -33,7 +34,7 @@ from feedd.config import Config
 from feedd.content.links import web_url
 from feedd.content.text import plain
 from feedd.errors import Problem, RenderError
-from feedd.feeds.entry import Document, Entry, Feed, Image, Instant, Listing
+from feedd.feeds.entry import Author, Category, Document, Entry, Feed, Image, Instant, Listing
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.opml import PATH as OPML
 
@@ -353,11 +354,11 @@ def _template_folders(templates: Path | None) -> list[Path]:
 
 @lru_cache(maxsize=8)
 def _environment(templates: Path | None) -> "Environment":
-    """Jinja2, with an admin's directory before feedd's own. A template that changed is compiled anew by itself."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # takes 35 ms
+    """Jinja2, with an admin's directory before feedd's own. What changed there is compiled anew by itself."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined  # takes 35 ms
 
     made = Environment(
-        loader=FileSystemLoader(_template_folders(templates)),
+        loader=FunctionLoader(partial(_source, _template_folders(templates))),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -366,6 +367,26 @@ def _environment(templates: Path | None) -> "Environment":
     )
     made.globals["version"] = __version__
     return made
+
+
+def _source(folders: Sequence[Path], name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    """The text of a template, its file, and whether that is how it still is. (Jinja2's own loader does not see that a
+    file appeared in a folder before the one where it found another.)
+    """
+    stamp = _stamp(folders, name)
+    if stamp is None:
+        return None
+    return Path(stamp[0]).read_text(encoding="utf-8"), stamp[0], lambda: _stamp(folders, name) == stamp
+
+
+def _stamp(folders: Iterable[Path], name: str) -> tuple[str, int, int, int] | None:
+    """The file that is a template, and what of it changes with it; None where there is none."""
+    for folder in folders if ".." not in name else ():
+        with suppress(OSError):
+            path = f"{folder}/{name}"
+            status = os.stat(path)  # noqa: PTH116 - asked for every story, and Path takes twice the time
+            return path, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+    return None
 
 
 def _render(config: Config, name: str, what: str, **values: Any) -> bytes:
@@ -403,6 +424,54 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
     while trace:
         yield trace.tb_frame.f_code.co_filename, trace.tb_lineno
         trace = trace.tb_next
+
+
+# Trying templates
+
+
+def problems(config: Config) -> list[Problem]:
+    """What is wrong with an admin's templates and assets, tried on a story and a feed that have everything, and on such
+    that have nothing but a title. Never raises.
+    """
+    folder = config.pages.templates
+    if folder is None or not config.pages.enabled:
+        return []
+    if not folder.is_dir():
+        remedy = "Create it, or take pages.templates out of the configuration."
+        return [Problem("no-templates", "is no directory", remedy, str(folder), None, "pages.templates")]
+    found = [problem for attempt in _attempts(config) for problem in _problem_of(attempt)]
+    return list({(one.file, one.line): one for one in reversed(found)}.values())[::-1]
+
+
+def _problem_of(attempt: Callable[[], object]) -> Iterator[Problem]:
+    try:
+        attempt()
+    except RenderError as error:
+        yield error.problem
+
+
+def _attempts(config: Config) -> Iterator[Callable[[], object]]:
+    form = page_format(config)
+    yield from (partial(form.entry, entry) for entry in (_FULL_ENTRY, _BARE_ENTRY))
+    yield from (partial(form.document, feed, ()) for feed in (_FULL_FEED, _BARE_FEED))
+    yield from (partial(index_row, listing, config) for listing in (_FULL_LISTING, _BARE_LISTING))
+    yield partial(index_document, config, ())
+    yield partial(assets, config)
+
+
+_URL = "https://example.org/"
+_BARE_ENTRY = Entry(
+    id="tag:example.org,2020:bare", title="A title", summary="", html="", link=_URL, via="", published=0, updated=0,
+    categories=(), author=Author(""), source_feed="", image=None, video=False, related=(), language="",
+)  # fmt: skip
+_FULL_ENTRY = structs.replace(
+    _BARE_ENTRY, summary="A text", via=_URL, updated=1, categories=(Category("a", "A topic", ""),), video=True,
+    author=Author("A source", _URL, _URL), image=Image(_URL, 4, 3, "A picture", "A person"), language="en",
+)  # fmt: skip
+_BARE_FEED = Feed("tag:example.org,2020:feed", "all", _URL, "A title", "", _URL, "", 0, None, 60)
+_FULL_FEED = structs.replace(_BARE_FEED, description="A text", language="en", updated=1, newest=1, icon=_URL)
+_BARE_LISTING = Listing("topics/a", "topic", "A title", "A topic")
+_FULL_LISTING = Listing("a", "feed", "A title", "a", "A text", _URL, 2, False, "A story", _URL, 1)
 
 
 # Pieces

@@ -205,7 +205,7 @@ def test_change_original_and_video_are_told() -> None:
     page = entry_page(updated=NOON + 86400, via="https://film.example/1", video=True)
 
     assert page.texts("time", datetime="2020-12-12T12:00:00Z") == ["12 December 2020, 12:00 UTC"]
-    assert {"href": "https://film.example/1"} in page.all("a")
+    assert page.texts("a", href="https://film.example/1") == ["Original"]
     assert page.texts("span", **{"class": "kind"}) == ["Video"]
 
 
@@ -499,6 +499,22 @@ def test_template_that_changes_is_used_as_it_is_now(own: Path) -> None:
     assert (before.texts("h3"), feed_page(ENTRY, config=own_config(own)).texts("h3")) == (["Before"], ["Afterwards"])
 
 
+def test_template_that_appears_or_goes_is_heeded_at_once(own: Path) -> None:
+    assert entry_page(own_config(own)).texts("h3") == ["Privacy backlash"]
+    (own / "entry.html").write_text("<h3>Mine</h3>")
+    assert entry_page(own_config(own)).texts("h3") == ["Mine"]
+    (own / "entry.html").unlink()
+    assert entry_page(own_config(own)).texts("h3") == ["Privacy backlash"]
+
+
+def test_no_template_is_taken_from_outside(own: Path) -> None:
+    (own.parent / "secret.html").write_text("secret")
+    (own / "entry.html").write_text("{% include '../secret.html' %}")
+
+    with pytest.raises(RenderError, match="secret"):
+        pages.page_format(own_config(own)).entry(ENTRY)
+
+
 def test_words_can_be_translated_in_one_place(own: Path) -> None:
     words = (Path(pages.__file__).parent / "templates" / "words.html").read_text(encoding="utf-8")
     (own / "words.html").write_text(words.replace('"December"', '"Dezember"').replace("}} stories", "}} Geschichten"))
@@ -583,6 +599,26 @@ def test_asset_without_measure_is_told(own: Path) -> None:
 
     with pytest.raises(RenderError, match="more than 4 MiB"):
         pages.assets(own_config(own))
+
+
+def test_templates_can_be_tried_before_anything_is_written_with_them(own: Path) -> None:
+    assert pages.problems(own_config(own)) == []
+
+    (own / "words.html").write_text("{% macro day(moment) %}")
+    (own / "entry.html").write_text("\n{{ entry.picture.url }}")  # not every story has one
+    (own / "row.html").write_text("{{ feed.nme }}")
+    found = {Path(problem.file).name: problem for problem in pages.problems(own_config(own))}
+
+    assert sorted(found) == ["entry.html", "row.html", "words.html"]
+    assert (found["entry.html"].line, found["row.html"].line) == (2, 1)
+    assert all(problem.remedy for problem in found.values())
+
+
+def test_templates_that_are_not_asked_for_have_no_problems(tmp_path: Path) -> None:
+    assert pages.problems(CONFIG) == []
+    assert pages.problems(config('[pages]\ntemplates = "gone"\nenabled = false', tmp_path)) == []
+    (gone,) = pages.problems(config('[pages]\ntemplates = "gone"', tmp_path))
+    assert (gone.kind, gone.file) == ("no-templates", str(tmp_path / "gone"))
 
 
 def test_directory_of_templates_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
