@@ -154,31 +154,59 @@ def test_hub_that_never_answers_is_given_up() -> None:
     teller.close()
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_certificate_that_nobody_vouches_for_is_not_accepted(teller: Teller, tmp_path: Path) -> None:
-    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1, with its key in the same file, that nobody but its maker vouches for."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
+    file = tmp_path_factory.mktemp("tls") / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file, "-out", f"{file}.public"],
         check=True, capture_output=True,
     )  # fmt: skip
+    file.write_text(file.read_text() + Path(f"{file}.public").read_text())
+    return file
+
+
+@contextmanager
+def secure_peer(certificate: Path, heard: list[bytes]) -> Iterator[str]:
+    """The address of a server with this certificate that takes one connection, and accepts what it hears."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    heard: list[bytes] = []
+    context.load_cert_chain(certificate)
 
     def serve() -> None:
         connection, _ = listener.accept()
         with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as secure:
-            heard.append(secure.recv(65536))
+            while not heard or (b"hub.url=" not in heard[-1] and heard[-1]):
+                heard.append(secure.recv(65536))
+            secure.sendall(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        answer = teller(f"https://127.0.0.1:{listener.getsockname()[1]}/", TOPIC)
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}/"
         thread.join()
+
+
+def test_certificate_that_nobody_vouches_for_is_not_accepted(teller: Teller, certificate: Path) -> None:
+    heard: list[bytes] = []
+    with secure_peer(certificate, heard) as hub:
+        answer = teller(hub, TOPIC)
+
     assert answer.outcome == "away"
     assert answer.why.startswith("no secure connection: ")
-    assert heard in ([], [b""])
+    assert b"".join(heard) == b""
+
+
+def test_certificate_that_the_system_trusts_is_accepted(
+    teller: Teller, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # where OpenSSL looks for those whom the system trusts
+    heard: list[bytes] = []
+    with secure_peer(certificate, heard) as hub:
+        assert teller(hub, TOPIC) == Answer("told")
+    assert b"".join(heard).endswith(body(TOPIC))
 
 
 @pytest.mark.parametrize(
