@@ -10,6 +10,7 @@ before it, and the feed names the last. Months are those of UTC.
 """
 
 import math
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from feedd.feeds.select import Card, Selection, Spec, place
 
 PART = 250
 """The most articles in an archive document."""
+
+_NAME = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(?:-([2-9]|[1-9][0-9]+))?")
 
 Part = tuple[str, int]
 """A month, such as `2024-05`, and the number of a part of it, from 1 on."""
@@ -83,10 +86,8 @@ def name(part: Part) -> str:
 
 def part_named(text: str) -> Part | None:
     """The part that has such a name; None for what is not the name of an archive document."""
-    month, number = text[:7], text[8:] or "1"
-    is_month = len(month) == 7 and month[4] == "-" and (month[:4] + month[5:]).isdecimal() and month.isascii()
-    is_number = number.isdecimal() and number.isascii()
-    return (month, int(number)) if is_month and is_number and name((month, int(number))) == text else None
+    found = _NAME.fullmatch(text)
+    return (found[1], int(found[2] or 1)) if found else None
 
 
 def month(moment: int) -> str:

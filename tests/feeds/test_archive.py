@@ -1,0 +1,217 @@
+"""Archives: what no longer fits in a feed is in documents by month; closed ones change with their articles only."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from feedd.feeds.archive import PART, Archives, arrange, count, every, has_archives, month, part_named, span, touched
+from feedd.feeds.select import Card, Selection, Spec, Traits, members, place, select
+
+TRAITS = Traits("news", "article", "en", ("ai",), "source.example")
+SPEC = Spec("all", "all", limit=3)
+DAY = 86400
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp())
+
+
+NOW = at("2024-06-01")
+
+
+def card(since: int, until: int | None = None) -> Card:
+    return Card(since, f"id{since}", since, since, until, TRAITS)
+
+
+def days(first: str, many: int) -> list[Card]:
+    """One article a day from a day on."""
+    return [card(at(first) + day * DAY) for day in range(many)]
+
+
+def no_twins(card: Card) -> Iterable[Card]:
+    return ()
+
+
+def look(card: Card) -> bytes:
+    return card.id.encode()
+
+
+def chosen(shelf: Sequence[Card], spec: Spec = SPEC) -> Selection:
+    return select(spec, shelf, NOW, (), no_twins)
+
+
+def arranged(
+    shelf: Sequence[Card],
+    old: Archives = Archives(),
+    months: set[str] | None = None,
+    spec: Spec = SPEC,
+    look: Callable[[Card], bytes] = look,
+) -> Archives:
+    """The archives of a shelf; without `months` everything is looked at, with them what lies between as well."""
+    selection = chosen(shelf, spec)
+    documents = old.documents
+    looked_at = every(shelf, documents) if months is None else months | touched(shelf, selection, documents)
+
+    def of(month: str) -> list[Card]:
+        return members(spec, shelf, span(month), NOW, (), no_twins)
+
+    return arrange(documents, looked_at, selection, of, look, b"")
+
+
+def ids(archives: Archives) -> list[str]:
+    return [card.id for volume in archives.changed for card in reversed(volume.cards)]
+
+
+def keys(archives: Archives) -> list[tuple[str, int]]:
+    return [one.key for one in archives.documents]
+
+
+def test_there_is_no_archive_while_everything_fits() -> None:
+    assert arranged(days("2024-04-29", 3)) == Archives()
+
+
+def test_months_are_archived_up_to_the_oldest_article_of_the_feed() -> None:
+    archives = arranged(days("2024-04-29", 6))  # 29, 30 April, 1 May | 2, 3, 4 May
+
+    assert keys(archives) == [("2024-04", 1), ("2024-05", 1)]
+    assert [volume.archived.count for volume in archives.changed] == [2, 4]
+    assert [one.previous for one in archives.documents] == ["", "2024-04"]
+    assert archives.last == "2024-05"
+
+
+def test_a_month_that_the_feed_holds_whole_has_no_archive() -> None:
+    assert keys(arranged(days("2024-04-29", 5))) == [("2024-04", 1)]  # 29, 30 April | 1, 2, 3 May
+
+
+def test_a_new_article_leaves_closed_months_alone() -> None:
+    shelf = [*days("2024-03-01", 5), *days("2024-04-01", 3)]
+    old = arranged(shelf)
+    new = card(at("2024-04-04"))
+
+    archives = arranged([*shelf, new], old, {month(new.since)})
+
+    assert [volume.archived.key for volume in archives.changed] == [("2024-04", 1)]
+    assert archives.changed[0].archived.previous == "2024-03"
+
+
+def test_a_part_is_closed_when_it_is_full() -> None:
+    shelf = [card(at("2024-05-01") + minute * 60) for minute in range(PART + 10)]
+    old = arranged(shelf)
+    assert keys(old) == [("2024-05", 1), ("2024-05", 2)]
+
+    archives = arranged([*shelf, card(at("2024-05-20"))], old, {"2024-05"})
+
+    assert [volume.archived.key for volume in archives.changed] == [("2024-05", 2)]
+    assert [one.previous for one in archives.documents] == ["", "2024-05"]
+    assert archives.last == "2024-05-2"
+
+
+def test_what_follows_a_document_that_is_gone_names_the_one_before_that() -> None:
+    shelf = [*days("2024-02-01", 2), *days("2024-03-01", 1), *days("2024-04-01", 2), *days("2024-05-01", 3)]
+    old = arranged(shelf)
+    without = [one for one in shelf if month(one.since) != "2024-03"]
+
+    archives = arranged(without, old, {"2024-03"})
+
+    assert archives.gone == (("2024-03", 1),)
+    assert [(one.month, one.previous) for one in archives.documents] == [("2024-02", ""), ("2024-04", "2024-02")]
+    assert [volume.archived.month for volume in archives.changed] == ["2024-04"]
+
+
+def test_an_archive_goes_when_its_articles_are_in_the_feed_again() -> None:
+    shelf = [*days("2024-03-01", 2), *days("2024-04-01", 3)]
+    old = arranged(shelf)
+    fewer = shelf[:-2]
+
+    archives = arranged(fewer, old, {"2024-04"})
+
+    assert keys(old) == [("2024-03", 1)]
+    assert archives.documents == ()
+    assert archives.gone == (("2024-03", 1),)
+
+
+def test_an_article_that_looks_otherwise_changes_its_own_document_only() -> None:
+    shelf = [*days("2024-02-01", 2), *days("2024-03-01", 2), *days("2024-05-01", 3)]
+    old = arranged(shelf)
+
+    def edited(one: Card) -> bytes:
+        return look(one) + b"!" * (one == shelf[0])
+
+    archives = arranged(shelf, old, {"2024-02"}, look=edited)
+
+    assert [volume.archived.month for volume in archives.changed] == ["2024-02"]
+    assert archives.documents[1:] == old.documents[1:]
+
+
+def test_what_could_not_be_written_is_written_again() -> None:
+    shelf = [*days("2024-02-01", 2), *days("2024-05-01", 3)]
+    old = arranged(shelf)
+    failed = Archives(tuple(structs.replace(one, digest=b"") for one in old.documents))
+
+    archives = arranged(shelf, failed, {"2024-02"})
+
+    assert [volume.archived for volume in archives.changed] == list(old.documents)
+
+
+def test_a_feed_that_forgets_has_no_archives() -> None:
+    assert has_archives(SPEC)
+    assert not has_archives(replace(SPEC, max_age=DAY))
+    assert not has_archives(replace(SPEC, order="heat"))
+
+
+def test_the_articles_of_a_feed_and_its_archives_are_counted_once() -> None:
+    shelf = days("2024-04-20", 30)
+
+    assert count(arranged(shelf).documents, chosen(shelf)) == 30
+    assert count((), chosen(shelf[:2])) == 2
+
+
+def test_names_of_archives_are_told_from_others() -> None:
+    assert part_named("2024-05") == ("2024-05", 1)
+    assert part_named("2024-05-12") == ("2024-05", 12)
+    for other in ("2024-05-1", "2024-05-0", "2024-05-02", "2024-5", "all", "", "2024-05-x", "２０２４-05", "2024-13x"):
+        assert part_named(other) is None, other
+
+
+def test_a_month_ends_where_the_next_begins() -> None:
+    for one, following in pairwise(("2023-11", "2023-12", "2024-01", "2024-02", "2024-03")):
+        start, end = map(int, span(one))
+        assert month(start) == month(end - 1) == one
+        assert end == span(following)[0]
+
+
+def test_the_last_month_of_the_calendar_has_no_end() -> None:
+    assert span("9999-12")[1] == math.inf
+
+
+MOMENTS = st.integers(at("2023-11-01") // DAY, at("2024-06-20") // DAY).map(lambda day: day * DAY)
+EDITS = st.lists(st.lists(MOMENTS, max_size=4), min_size=1, max_size=6)
+
+
+@given(st.lists(MOMENTS, unique=True, max_size=20), EDITS, st.integers(1, 5))
+def test_archives_after_any_edits_are_those_of_a_fresh_start(first: list[int], edits: list[list[int]], limit: int) -> None:
+    """Whoever looks at the months of what changed alone comes to what he finds who looks at everything."""
+    spec = replace(SPEC, limit=limit)
+    there = dict.fromkeys(first)
+    shelf = sorted(map(card, there), key=place)
+    known = arranged(shelf, spec=spec)
+    for moments in edits:
+        for moment in moments:  # comes, or goes if it is there
+            if moment in there:
+                del there[moment]
+            else:
+                there[moment] = None
+        shelf = sorted(map(card, there), key=place)
+        known = arranged(shelf, known, set(map(month, moments)), spec)
+        fresh = arranged(shelf, spec=spec)
+        assert known.documents == fresh.documents
+    public = [one.id for one in shelf if one.shown(NOW)]
+    in_feed, kept = [one.id for one in reversed(chosen(shelf, spec).cards)], ids(arranged(shelf, spec=spec))
+    assert kept == public[: len(kept)], "each once, the oldest first"
+    assert public[len(kept) :] == in_feed[len(in_feed) - len(public[len(kept) :]) :], "the rest is in the feed"
