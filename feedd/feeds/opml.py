@@ -5,7 +5,7 @@ changes when a feed appears or is called otherwise, and for no other reason: it 
 clock; chooses no feeds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from feedd.config import Config
@@ -27,81 +27,75 @@ _Element = Any
 
 def opml_document(config: Config, listings: Iterable[Listing], taxonomy: Taxonomy) -> Document:
     """The list of these feeds, in whatever order they come. Raises RenderError for what XML cannot carry."""
-    from lxml import etree  # late: a run that changes no list needs none
+    from lxml import etree  # late: it takes 15 ms
 
     root = etree.Element("opml", version="2.0")
     head, body = etree.SubElement(root, "head"), etree.SubElement(root, "body")
     try:
         etree.SubElement(head, "title").text = config.site.title
         etree.SubElement(head, "docs").text = _DOCS
-        _fill(body, config, sorted(listings, key=_order), taxonomy)
+        _fill(body, listings, _Outlines(etree.SubElement, config), taxonomy)
     except ValueError as error:
         raise RenderError(Problem("render-failed", f"the list of feeds cannot be written as OPML: {error}")) from error
     data: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return Document(PATH, data)
 
 
+class _Outlines:
+    """Adds outlines to others, with what all feeds of a configuration share; `add` is lxml's `SubElement`."""
+
+    def __init__(self, add: Callable[..., _Element], config: Config) -> None:
+        self._add, self._base, self._language = add, config.site.feeds_url, config.site.language
+        self._suffix = min(config.output.formats, key=list(FORMATS).index)
+        self._has_pages = config.pages.enabled
+
+    def name(self, parent: _Element, text: str) -> _Element:
+        """One that only holds others."""
+        return self._add(parent, "outline", text=text, title=text)
+
+    def feed(self, parent: _Element, listing: Listing) -> _Element:
+        """A feed; its address is that of the first of atom, rss and json that there is."""
+        address = self._base + listing.name
+        told = {"type": "rss", "text": listing.title, "title": listing.title, "xmlUrl": f"{address}.{self._suffix}"}
+        if self._has_pages:
+            told["htmlUrl"] = f"{address}.html"
+        if listing.description:
+            told["description"] = listing.description
+        return self._add(parent, "outline", told, language=self._language)
+
+
+def _fill(body: _Element, listings: Iterable[Listing], outlines: _Outlines, taxonomy: Taxonomy) -> None:
+    """Everything and the feeds of one's own at the top, then topics, then providers."""
+    kinds: dict[str, list[Listing]] = {"all": [], "feed": [], "topic": [], "provider": []}
+    for listing in sorted(listings, key=_order):
+        kinds[listing.kind].append(listing)
+    for listing in kinds["all"] + kinds["feed"]:
+        outlines.feed(body, listing)
+    if kinds["topic"]:
+        _grow(outlines.name(body, "Topics"), kinds["topic"], outlines, taxonomy)
+    if kinds["provider"]:
+        folder = outlines.name(body, "Providers")
+        for listing in kinds["provider"]:
+            outlines.feed(folder, listing)
+
+
 def _order(listing: Listing) -> tuple[str, str]:
     return key((listing.label if listing.kind in {"topic", "provider"} else "") or listing.title), listing.name
 
 
-def _fill(body: _Element, config: Config, listings: list[Listing], taxonomy: Taxonomy) -> None:
-    """Everything and the feeds of one's own at the top, then topics, then providers."""
-    kinds: dict[str, list[Listing]] = {}
-    for listing in listings:
-        kinds.setdefault(listing.kind, []).append(listing)
-    for listing in (*kinds.pop("all", ()), *kinds.pop("feed", ())):
-        body.append(_outline(listing, config))
-    if topics := kinds.pop("topic", None):
-        _folder(body, "Topics").extend(_tree(topics, config, taxonomy))
-    for kind, some in kinds.items():
-        _folder(body, "Providers" if kind == "provider" else kind).extend(_outline(one, config) for one in some)
-
-
-def _folder(parent: _Element, text: str) -> _Element:
-    made = _named(text)
-    parent.append(made)
-    return made
-
-
-def _named(text: str) -> _Element:
-    """An outline that only holds others."""
-    from lxml import etree
-
-    return etree.Element("outline", text=text, title=text)
-
-
-def _outline(listing: Listing, config: Config) -> _Element:
-    """A feed; its address is that of the first of atom, rss and json that there is."""
-    from lxml import etree
-
-    suffix = min(config.output.formats, key=list(FORMATS).index)
-    address = f"{config.site.feeds_url}{listing.name}"
-    told = {
-        "type": "rss",
-        "text": listing.title,
-        "title": listing.title,
-        "xmlUrl": f"{address}.{suffix}",
-        "htmlUrl": f"{address}.html" if config.pages.enabled else "",
-        "description": listing.description,
-        "language": config.site.language,
-    }
-    return etree.Element("outline", {name: value for name, value in told.items() if value})
-
-
-def _tree(listings: list[Listing], config: Config, taxonomy: Taxonomy) -> list[_Element]:
-    """The topics that stand at the top, each with those below it. One above that has no feed of its own is a name."""
+def _grow(folder: _Element, listings: list[Listing], outlines: _Outlines, taxonomy: Taxonomy) -> None:
+    """Add the topics at the top, each with those below it. One above that has no feed of its own is a name."""
     known = {topic.slug: topic for topic in taxonomy.topics.values()}
     feeds = {listing.name.removeprefix(TOPICS): listing for listing in listings}
-    parents = {slug: parent for slug in feeds for slug, parent in _way_up(slug, known)}
-    outlines = {slug: _outline(feeds[slug], config) for slug in feeds}
-    outlines |= {slug: _named(known[slug].name) for slug in parents if slug not in outlines}
-    names = {slug: key(feeds[slug].label if slug in feeds else known[slug].name) for slug in outlines}
-    top: list[_Element] = []
-    for slug in sorted(outlines, key=lambda slug: (names[slug], slug)):
-        siblings = outlines[parents[slug]] if parents.get(slug) else top
-        siblings.append(outlines[slug])
-    return top
+    parents = {slug: parent for start in feeds for slug, parent in _way_up(start, known)}
+    below: dict[str, list[str]] = {}
+    for slug in sorted(parents, key=lambda slug: (key(feeds[slug].label if slug in feeds else known[slug].name), slug)):
+        below.setdefault(parents[slug], []).append(slug)
+    todo = [("", folder)]
+    for parent, element in todo:  # it grows meanwhile
+        for slug in below.get(parent, ()):
+            added = outlines.feed(element, feeds[slug]) if slug in feeds else outlines.name(element, known[slug].name)
+            todo.append((slug, added))
 
 
 def _way_up(slug: str, known: Mapping[str, Topic]) -> Iterable[tuple[str, str]]:
