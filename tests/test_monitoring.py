@@ -187,7 +187,7 @@ def test_documents_that_stay_the_same_are_counted_as_unchanged(watched: Watched)
     unchanged, written = "feedd_documents_unchanged_total", "feedd_documents_written_total"
     with started(watched):
         before = watched.numbers()
-        watched.site.configure(watched.settings.replace("[server]", "[output]\nttl = 61\n[server]"))  # RSS alone says so
+        watched.site.configure(f"{watched.settings}[output]\nttl = 61\n")  # which RSS alone says
         eventually(lambda: watched.numbers()[unchanged] > before[unchanged])
         after = watched.numbers()
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from feedd.errors import ControlError, Problem
 from feedd.status import (
     MOST_BROKEN,
+    STUCK,
     ApproveReply,
     Broken,
     Hub,
@@ -19,6 +20,7 @@ from feedd.status import (
     LastRun,
     ReloadReply,
     Running,
+    State,
     Status,
     StatusReply,
     failed,
@@ -28,6 +30,7 @@ from feedd.status import (
     summary,
     text,
     told,
+    vitals,
 )
 from feedd.testing import NOON
 
@@ -304,3 +307,27 @@ def test_hubs_are_read_as_they_were_told() -> None:
     reply = StatusReply(True, replace(READY, hubs=(HUB, BEHIND)))
 
     assert read(json.loads(json.dumps(told(reply))), StatusReply) == reply
+
+
+# --- Vitals ---
+
+
+@pytest.mark.parametrize(
+    ("state", "ready"), [("starting", False), ("ready", True), ("reloading", True), ("stopping", False)]
+)
+def test_feeds_that_are_kept_up_to_date_make_a_daemon_ready(state: State, ready: bool) -> None:
+    assert vitals(replace(READY, state=state), 0).ready is ready
+
+
+def test_what_keeps_it_from_doing_all_that_it_should_leaves_it_ready() -> None:
+    found = vitals(replace(READY, degraded=True, reasons=("the disk is full",)), 0)
+
+    assert (found.ready, found.degraded, found.reasons) == (True, True, ("the disk is full",))
+
+
+@pytest.mark.parametrize(("silent", "stuck"), [(0, False), (STUCK - 1, False), (STUCK, True), (3600, True)])
+def test_a_loop_without_signs_of_life_is_taken_for_stuck(silent: float, stuck: bool) -> None:
+    found = vitals(READY, silent)
+
+    assert (found.ready, found.degraded) == (not stuck, stuck)
+    assert (f"no sign of life for {silent:.0f} s" in " ".join(found.reasons)) is stuck

@@ -150,9 +150,7 @@ class _Own(Collector):
         yield from self._process.collect()
 
 
-def _filled(
-    family: CounterMetricFamily | GaugeMetricFamily, counts: Mapping[Any, int]
-) -> Metric:
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, counts: Mapping[Any, int]) -> Metric:
     for labels, count in counts.items():
         family.add_metric([str(label) for label in labels], count)
     return family

@@ -282,7 +282,8 @@ def test_nothing_is_to_be_kept_or_guessed_at(place: Path, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/metrics", "/other"])
 def test_head_is_get_without_a_body(place: Path, path: str) -> None:
-    with Control(place, Inbox(0, 0), of(READY)):
+    inbox = Inbox(0, 0)
+    with Control(place, inbox, of(READY)), answering(inbox, of(READY)):
         get, head = response(place, path), response(place, path, "HEAD")
 
     assert head.body == b""

@@ -170,7 +170,7 @@ def leave_a_socket(place: Path) -> None:
 # --- Questions and answers ---
 
 
-@pytest.mark.parametrize("command", ["status", "reload", "approve"])
+@pytest.mark.parametrize("command", ["status", "reload", "approve", "metrics"])
 def test_loop_answers_what_is_asked(command: Any, place: Path) -> None:
     inbox = Inbox(0, 0)
     with Control(place, inbox, lambda command: BUSY), answering(inbox, lambda asked: {"ok": True, "asked": asked}):
@@ -445,6 +445,19 @@ def test_requests_that_have_come_are_not_taken_for_silence(daemon: Daemon) -> No
             replies = [heard(asker) for asker in askers]
 
     assert [reply for reply in replies if not reply["ok"]] == []
+
+
+def test_health_is_answered_without_the_loop(daemon: Daemon) -> None:
+    assert heard(daemon.connect(b'{"command": "health"}\n')) == BUSY
+    assert daemon.inbox.take(0).questions == ()
+
+
+def test_metrics_are_answered_with_what_is_known_when_the_loop_is_late(daemon: Daemon) -> None:
+    asker = daemon.connect(b'{"command": "metrics"}\n')
+    daemon.questions()
+    daemon.later(1)
+
+    assert heard(asker) == BUSY
 
 
 def test_more_than_the_most_wait_for_the_status_and_the_first_are_told_the_last_known(daemon: Daemon) -> None:

@@ -337,6 +337,53 @@ def test_no_patience_takes_what_is_there(clock: Time, inbox: Inbox) -> None:
     assert clock.waits == 0
 
 
+# --- Since when changes wait ---
+
+
+def test_news_tell_when_the_first_sign_of_their_changes_came(clock: Time, inbox: Inbox) -> None:
+    for moment in (10, 40, 70):
+        hint_at(clock, inbox, moment, "a.md")
+
+    assert inbox.take().since == 10
+
+
+def test_a_scan_that_had_to_settle_waits_since_it_was_asked_for(clock: Time, inbox: Inbox) -> None:
+    clock.at(30, lambda: inbox.scan("moved", settled=True))
+
+    assert inbox.take().since == 30
+
+
+def test_a_scan_at_once_is_also_for_changes_that_are_not_ripe(clock: Time, inbox: Inbox) -> None:
+    inbox.hint(["a.md"])
+    clock.now = 20
+    inbox.scan("overflow")
+
+    assert inbox.take().since == 0
+
+
+@pytest.mark.parametrize(
+    "post",
+    [
+        pytest.param(lambda inbox: inbox.scan("start"), id="scan"),
+        pytest.param(lambda inbox: inbox.wake(), id="wake"),
+        pytest.param(lambda inbox: inbox.ask(Question("status")), id="question"),
+        pytest.param(lambda inbox: (inbox.hint(["a.md"]), inbox.ask(Question("status"))), id="unripe"),
+    ],
+)
+def test_news_without_changes_wait_since_never(inbox: Inbox, post: Callable[[Inbox], object]) -> None:
+    post(inbox)
+
+    assert inbox.take().since is None
+
+
+def test_what_waits_is_told_of_once(clock: Time, inbox: Inbox) -> None:
+    hint_at(clock, inbox, 10, "a.md")
+    inbox.take()
+    hint_at(clock, inbox, 300, "b.md")
+
+    assert inbox.take().since == 300
+
+
 # --- Questions ---
 
 

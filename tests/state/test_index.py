@@ -185,3 +185,31 @@ def test_cards_with_equal_traits_share_them(tmp_path: Path) -> None:
 
     assert a.traits is b.traits
     assert a.traits != c.traits
+
+
+@pytest.mark.parametrize(
+    ("values", "kept_by"),
+    [
+        ({}, "public"),
+        ({"since": NOON + 1}, "embargoed"),
+        ({"until": NOON + 1}, "public"),
+        ({"until": NOON}, "expired"),
+        ({"public": False, "since": NOON + 1}, "unpublished"),
+        ({"state": "broken"}, "broken"),
+        ({"state": "skipped", "public": False}, None),
+        ({"state": "empty", "public": False}, None),
+    ],
+)
+def test_articles_are_counted_by_what_keeps_them_from_being_public(
+    index: Index, values: dict[str, object], kept_by: str | None
+) -> None:
+    put_in(index, record("a.md", **values))
+
+    assert index.articles(NOON) == ({kept_by: 1} if kept_by else {})
+
+
+def test_articles_whose_id_another_file_keeps_are_duplicates(index: Index) -> None:
+    put_in(index, record("a.md", id="one"), record("b.md", id="one"), record("c.md"))
+    index.settle("one")
+
+    assert index.articles(NOON) == {"public": 2, "duplicate": 1}
