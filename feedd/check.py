@@ -1,4 +1,5 @@
-"""Check: every problem of configuration, taxonomy and content, found without the state and without writing anything.
+"""Check: every problem of settings (configuration, taxonomy, templates) and content, found without the state and
+without writing anything.
 
 In: a desk, which has read the configuration, its file, and the moment. Out: problems, each with file, line, field and
 remedy. The rules are those by which a run reads; what is added here needs all articles at once, or is no obstacle to
@@ -19,6 +20,7 @@ from feedd.content.links import host
 from feedd.content.text import key
 from feedd.desk import Desk, Record, decode_article, decode_problems, duplicate_id
 from feedd.errors import BrokenArticle, Problem, SourceError
+from feedd.feeds import pages
 from feedd.feeds.plan import provider_key
 from feedd.feeds.select import readable
 from feedd.workers import Workers
@@ -54,7 +56,7 @@ def check(desk: Desk, file: Path, now: int) -> tuple[list[Problem], dict[str, in
     """All problems, those of settings first, then by file; and how many files are in each state. `file` is that of the
     configuration.
     """
-    settings = [*desk.problems, *_places(desk)]
+    settings = [*desk.problems, *pages.problems(desk.config), *_places(desk)]
     survey = _Survey()
     try:
         changes = desk.tree.scan({})

@@ -51,6 +51,15 @@ def test_an_empty_site_has_no_problems(site: Site) -> None:
     assert check(Desk(site.config, thorough=True), site.file, site.now) == ([], {})
 
 
+def test_template_that_fails_is_said_with_its_line(site: Site) -> None:
+    (site.folder / "mine").mkdir()
+    (site.folder / "mine" / "entry.html").write_text("<p>\n{{ entry.titel }}")
+    site.configure('[pages]\ntemplates = "mine"')
+    (problem,) = checked(site)
+
+    assert (problem.kind, problem.file, problem.line) == ("template", str(site.folder / "mine" / "entry.html"), 2)
+
+
 # Problems of one file
 
 
