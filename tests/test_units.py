@@ -12,9 +12,12 @@ import pytest
 
 from feedd.cli import CONFIGURATION, main
 from feedd.config import load
+from feedd.serve.crowd import Bounds
+from feedd.serve.listening import BACKLOG
 
 CONFIG = Path(__file__).parent.parent / "config"
 UNIT = CONFIG / "feedd.service"
+SOCKET = CONFIG / "feedd.socket"
 DROP_IN = CONFIG / "feedd.notify-reload.conf"
 USERS = CONFIG / "feedd.sysusers.conf"
 PLACES = CONFIG / "feedd.tmpfiles.conf"
@@ -53,7 +56,7 @@ def seconds(span: str) -> int:
     return int(span.removesuffix("s"))
 
 
-@pytest.mark.parametrize("file", [UNIT, DROP_IN, USERS, PLACES], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [UNIT, SOCKET, DROP_IN, USERS, PLACES], ids=lambda file: file.name)
 def test_every_statement_has_its_own_comment(file: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines()
     bare = [
@@ -66,7 +69,7 @@ def test_every_statement_has_its_own_comment(file: Path) -> None:
     assert bare == []
 
 
-@pytest.mark.parametrize("file", [UNIT, DROP_IN, USERS, PLACES], ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [UNIT, SOCKET, DROP_IN, USERS, PLACES], ids=lambda file: file.name)
 def test_file_opens_with_its_name_and_where_it_goes(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
 
@@ -145,6 +148,29 @@ def test_locks_can_be_read_so_that_a_second_daemon_names_the_first() -> None:
     assert "ProcSubset" not in settings()
 
 
+def test_only_this_machine_is_reached_unless_somebody_allows_more() -> None:
+    assert setting("IPAddressDeny") == "any"
+    assert setting("IPAddressAllow") == "localhost"
+    assert set(setting("RestrictAddressFamilies").split()) == {"AF_UNIX", "AF_INET", "AF_INET6"}
+
+
+def test_there_are_files_for_as_many_connections_as_are_taken() -> None:
+    assert int(setting("LimitNOFILE")) >= Bounds().connections + 1000 > 11_000
+
+
+def test_the_server_may_let_others_go_first_and_has_no_other_say_in_who_does() -> None:
+    assert settings()["SystemCallFilter"] == ["@system-service", "~@privileged @resources", "setpriority"]
+
+
+def test_socket_of_systemd_is_what_feedd_asks_for() -> None:
+    found = settings(SOCKET)
+    host, _, port = found["ListenStream"][0].rpartition(":")
+
+    assert (host, port) == ("127.0.0.1", "8000")
+    assert found["FileDescriptorName"] == ["http"]
+    assert found["Backlog"] == [str(BACKLOG)]
+
+
 def test_drop_in_asks_by_signal_alone() -> None:
     assert settings(DROP_IN) == {"Type": ["notify-reload"], "ExecReload": [""]}
 
@@ -185,6 +211,14 @@ def test_exposure_is_low() -> None:
 
 def test_systemd_has_nothing_to_say_against_the_unit(tmp_path: Path) -> None:
     said = called("systemd-analyze", "verify", runnable(tmp_path))
+
+    assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
+
+
+def test_systemd_has_nothing_to_say_against_the_socket(tmp_path: Path) -> None:
+    runnable(tmp_path)
+    shutil.copy(SOCKET, tmp_path)
+    said = called("systemd-analyze", "verify", tmp_path / SOCKET.name)
 
     assert (said.returncode, said.stdout, said.stderr) == (0, "", "")
 
