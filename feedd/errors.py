@@ -15,14 +15,14 @@ An expected failure is raised where it arises, as one of
 and travels on from there as a `Problem`, a value in the report of the run. This module knows nothing else of feedd.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that a person should mend: where it is, what is wrong, what would be right.
 
     `kind` is a short stable name to group by, such as `unknown-topic`. `file` is as the person knows it (content

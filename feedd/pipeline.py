@@ -10,13 +10,14 @@ only after the documents are in their places.
 
 from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from feedd import __version__
 from feedd.config import Config
@@ -60,8 +61,7 @@ _BLIND = Problem(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What a run did. `written` are the paths of the documents that changed, `feeds` those looked at, `due` the next
     moment at which something changes by time alone, `withheld` the articles that the guard keeps from leaving. `came`,
     `changed` and `left` are ids: of articles that are public since this run, whose entry is another, and that were
@@ -80,7 +80,7 @@ class Report:
     came: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-    notes: tuple[bytes, ...] = field(default=(), repr=False)  # not decoded before somebody asks
+    notes: tuple[bytes, ...] = ()  # not decoded before somebody asks
 
     @property
     def noticed(self) -> Iterator[Problem]:
@@ -92,13 +92,12 @@ def silent(what: str, done: int, total: int) -> None:
     """No progress."""
 
 
-@dataclass(slots=True)
-class _News:
+class _News(Struct):
     """The ids of articles as in `Report`."""
 
-    came: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    came: list[str] = []
+    changed: list[str] = []
+    left: list[str] = []
 
     def ids(self) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
         """Those that came, changed and left, each in order."""

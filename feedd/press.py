@@ -10,7 +10,7 @@ New documents come before others go. Feeds come before their archives, so that a
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
 import msgspec
@@ -238,7 +238,7 @@ class Press:
         """The archives of a feed."""
         old, shelf = self._ledger.archives(spec.name), run.catalogue.shelf(spec.name)
         if not self.config.output.archives or not archive.has_archives(spec):
-            selection = replace(selection, whole=True)  # nothing more is to be had
+            selection = structs.replace(selection, whole=True)  # nothing more is to be had
         months = archive.touched(shelf, selection, old) | {one.month for one in old if not one.digest}
         months |= looked_at if looked_at is not None else archive.every(shelf, old)
         if not months:
@@ -277,7 +277,7 @@ class Press:
         incomplete = any(self._rendered.failed(card.id) for card in cards)
 
         def settle(failed: list[Problem]) -> None:
-            self._ledger.keep_feed(name, replace(issue.known, stale=incomplete or bool(failed)))
+            self._ledger.keep_feed(name, structs.replace(issue.known, stale=incomplete or bool(failed)))
 
         under_way = _UnderWay(name, settle)
         names = (name, *run.desk.plan.aliases(name))

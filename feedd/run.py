@@ -4,8 +4,9 @@ In: nothing. Out: the words that `pipeline` and `press` share. Does nothing itse
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from feedd.content.article import Link
 from feedd.errors import Problem
@@ -24,13 +25,12 @@ SITE = ""
 """In the place of a feed's name: the documents that belong to no feed, such as the index page."""
 
 
-@dataclass(slots=True)
-class Touched:
+class Touched(Struct):
     """What may be different in a run: feeds by name, each with the months in which it is; everything at all times if
     `everything` is set.
     """
 
-    feeds: dict[str, set[str]] = field(default_factory=dict)
+    feeds: dict[str, set[str]] = {}
     everything: bool = False
 
     def add(self, name: str, *moments: int) -> None:
@@ -38,8 +38,7 @@ class Touched:
         self.feeds.setdefault(name, set()).update(map(month, moments))
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """What is known in a run: the moment, all cards, what is told of an entry, which related links may be shown."""
 
     now: int
@@ -50,13 +49,12 @@ class Run:
     shown: Callable[[Iterable[Link]], tuple[Link, ...]]
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What a run has published so far. `written` is a set that keeps its order; `news` are the documents of feeds of
     which hubs are to be told.
     """
 
-    written: dict[str, None] = field(default_factory=dict)
+    written: dict[str, None] = {}
     unchanged: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    news: list[str] = field(default_factory=list)
+    problems: list[Problem] = []
+    news: list[str] = []

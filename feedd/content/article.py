@@ -7,7 +7,6 @@ taxonomy, other articles, or what time it is. Times are whole seconds since the 
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -98,8 +97,7 @@ class Article(Struct, frozen=True, array_like=True):
         return self.web_url or self.original_url
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """How the configuration wants files read. `thorough`: also what nobody would see anyway, since the article is not
     published, to find what is wrong with it.
     """
@@ -281,12 +279,11 @@ class _Wrong(Exception):
         self.kind, self.what, self.remedy = kind, what, remedy
 
 
-@dataclass(slots=True)
-class _Notes:
+class _Notes(Struct):
     """The problems found so far in one file."""
 
     rules: Rules
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = []
     failed: bool = False
 
     def warn(self, kind: str, name: str, what: str, remedy: str) -> None:
@@ -302,8 +299,7 @@ class _Notes:
 Reader = Callable[[Any, str, _Notes], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
 
     The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and

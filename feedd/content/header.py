@@ -10,13 +10,13 @@ because its default one answers a BOM, a missing closing fence, a list or an emp
 
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import Any, NoReturn
 
 import frontmatter
 import yaml
 from frontmatter.default_handlers import YAMLHandler
 from msgspec import Struct
+from msgspec.structs import replace
 
 from feedd.content import simple_yaml
 from feedd.content.text import Flag, Mapping

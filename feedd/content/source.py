@@ -12,10 +12,11 @@ import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
+
+from msgspec import Struct
 
 from feedd.content.elsewhere import elsewhere, may_fork
 from feedd.errors import Problem, SourceError
@@ -39,8 +40,7 @@ def stamp(status: os.stat_result) -> bytes:
     return _pack(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino & 0xFFFFFFFFFFFFFFFF)
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What is different from the stamps that were known: new files, files to read again, and files that are gone.
 
     `total` counts the files that match now, None where only some paths were looked at.

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +18,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from feedd.content.article import Picture, Provider, pixels
 from feedd.content.links import absolute, host, web_url
@@ -37,8 +38,7 @@ _SUFFIXES = (".yaml", ".yml", ".md", ".markdown")
 _YAML_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:(?:[ \t]*(?:#.*)?|%.*)\r?\n)*---[ \t]*(?:#.*)?(?:\r?\n|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Topic:
+class Topic(Struct, frozen=True):
     """A topic as subscribers see it: `term` names it for ever, `slug` names its feed's file, `parent` is a slug."""
 
     name: str
@@ -49,8 +49,7 @@ class Topic:
     known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Organization:
+class Organization(Struct, frozen=True):
     """A provider as subscribers see it. `key` names its feed's file; the pictures are absolute addresses or empty."""
 
     key: str
@@ -135,8 +134,7 @@ def icon_and_logo(pictures: tuple[Picture, ...], base: str) -> tuple[str, str]:
     return (min(usable)[1], max(usable)[1]) if usable else ("", "")
 
 
-@dataclass(frozen=True, slots=True)
-class TopicItem:
+class TopicItem(Struct, frozen=True):
     """A topic as somebody wrote it down; `file` says where."""
 
     name: str
@@ -146,8 +144,7 @@ class TopicItem:
     file: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OrganizationItem:
+class OrganizationItem(Struct, frozen=True):
     """A provider as somebody wrote it down; `file` says where."""
 
     name: str

@@ -13,7 +13,6 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime
 from hashlib import blake2b
 from operator import attrgetter
@@ -51,16 +50,14 @@ class Archived(Struct, frozen=True):
         return self.month, self.part
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """An archive document that must be written, with its articles in the order of the feed."""
 
     archived: Archived
     cards: tuple[Card, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Archives:
+class Archives(Struct, frozen=True):
     """The archive documents of a feed: all that there are, oldest first, those to be written, those to be removed."""
 
     documents: tuple[Archived, ...] = ()

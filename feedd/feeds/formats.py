@@ -6,16 +6,16 @@ one module and one row. Writes nothing itself, and imports a module only when it
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
+from msgspec import Struct
+
 from feedd.feeds.entry import Entry, Feed
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(Struct, frozen=True):
     """One way to write a feed.
 
     `entry` writes an entry apart from any feed, and `document` a feed around such bytes in the order given. Both give

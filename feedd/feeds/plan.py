@@ -5,7 +5,9 @@ card is routed to exactly the feeds whose spec admits it (a property of the test
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from feedd.config import Config, FeedConfig
 from feedd.content.article import Article

@@ -7,13 +7,13 @@ same rules. Does not know titles' markup, files, or formats. Times are whole sec
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from feedd.content.text import key
 from feedd.cron import Cron
@@ -62,8 +62,7 @@ place: Callable[[Card], tuple[int, str]] = attrgetter("since", "id")
 """The place of a card among others: by publication, ties by id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(Struct, frozen=True):
     """What one feed wants. An empty set wants anything; `max_age` is in seconds; times and topics as in `Card`. With a
     `schedule` articles enter at its moments only.
     """
@@ -91,7 +90,7 @@ class Spec:
     @property
     def wish(self) -> bytes:
         """A digest of all that decides on the members."""
-        values = [(item.name, getattr(self, item.name)) for item in fields(self) if item.name not in _WORDS]
+        values = [(name, value) for name, value in asdict(self).items() if name not in _WORDS]
         plain = [(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in values]
         return blake2b(repr(plain).encode(), digest_size=16).digest()
 
@@ -212,8 +211,7 @@ def leaves(card: Card, spec: Spec) -> int | None:
     return None if spec.max_age is None else card.since + spec.max_age
 
 
-@dataclass(frozen=True, slots=True)
-class Edition:
+class Edition(Struct, frozen=True):
     """What was chosen for a feed with a schedule, in its order, at its last moment. It is all that may be in the feed
     until it is `due` to be chosen anew. `wish` is that of the spec for which it was chosen.
     """
@@ -227,8 +225,7 @@ class Edition:
         return self.wish == spec.wish and (self.due is None or now < self.due)
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """The members of a feed in its order. `due` is when time alone may change them, `marks` are the ids that stay in a
     sticky feed, `edition` is what a feed with a schedule goes by from now on, `whole` tells that there are no others
     beyond its limit.

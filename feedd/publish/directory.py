@@ -9,8 +9,9 @@ import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from feedd.errors import Problem, PublishError
 from feedd.feeds.archive import part_named
@@ -27,8 +28,7 @@ PAGE = "html"
 """What pages end in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A document in its place: size in bytes, mtime in nanoseconds, and whether it had to be written."""
 
     size: int

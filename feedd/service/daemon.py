@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from feedd import __version__
 from feedd.config import Config, Log, load
 from feedd.desk import tree_of
@@ -327,7 +329,7 @@ class Daemon:
         try:
             return self._post.pipeline.run(now, hints, approved)
         except FeeddError as error:
-            return Report(now, problems=(replace(error.problem, kind="failure"),))
+            return Report(now, problems=(structs.replace(error.problem, kind="failure"),))
         except Exception as error:  # noqa: BLE001 - a fault of feedd itself must cost one run, not the feeds
             return Report(now, problems=(_fault(error),))
 
@@ -375,7 +377,7 @@ class Daemon:
             log.debug("written", document=path)
         noticed = list(report.noticed)
         for problem in noticed[:_MOST_NOTICED]:
-            log.problem(replace(problem, severity="warning"))
+            log.problem(structs.replace(problem, severity="warning"))
         if len(noticed) > _MOST_NOTICED:
             log.warning("more", problems=len(noticed) - _MOST_NOTICED, remedy="`feedd check` shows all.")
         (log.info if report.read or report.written or report.problems else log.debug)(

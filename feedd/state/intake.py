@@ -6,9 +6,9 @@ that the guard can keep all of it. Ids are carried over renames here. Does not r
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from feedd.config import Guard
@@ -21,8 +21,7 @@ from feedd.state.ledger import Ledger
 _BATCH = 500
 
 
-@dataclass(slots=True)
-class Edits:
+class Edits(Struct):
     """What the intake did: ids whose files were filed anew, stories that came or went, and counts.
 
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
@@ -32,20 +31,19 @@ class Edits:
     those that were only read again to be sure.
     """
 
-    ids: set[str] = field(default_factory=set)
-    reread: set[str] = field(default_factory=set)
-    kept: set[str] = field(default_factory=set)
-    stories: set[int] = field(default_factory=set)
+    ids: set[str] = set()
+    reread: set[str] = set()
+    kept: set[str] = set()
+    stories: set[int] = set()
     everything: bool = False
     read: int = 0
     lost: int = 0
     withheld: int = 0
-    problems: list[Problem] = field(default_factory=list)
-    notes: list[bytes] = field(default_factory=list)
+    problems: list[Problem] = []
+    notes: list[bytes] = []
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaving:
+class _Leaving(Struct, frozen=True):
     """An article that would no longer be public or known: its file as it was, and what that holds now (None: it is
     gone).
     """

@@ -5,7 +5,6 @@ is shown. Times are whole seconds since the epoch.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from msgspec import Struct
 from msgspec.msgpack import Decoder, Encoder
@@ -32,8 +31,7 @@ class Told(Struct, frozen=True, gc=False):
     retracted: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFeed:
+class KnownFeed(Struct, frozen=True):
     """A feed that was public once: what it is called, its last `updated`, when time changes it, whether it must be
     written again because that failed, and how lists of feeds show it (None: not at all).
     """
@@ -45,8 +43,7 @@ class KnownFeed:
     listing: Listing | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A document as it was last put into its place; `mtime` in nanoseconds."""
 
     feed: str

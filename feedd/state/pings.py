@@ -6,13 +6,13 @@ is told nor how often: that is `publish/websub.py`. Moments are seconds since th
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from feedd.state.database import Database
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Struct, frozen=True):
     """A hub is to be told that the document at `path` changed. `since` is when it last did, `tries` how often it
     answered that to no effect. A document that changes again has a ping with another `key`.
     """
@@ -24,8 +24,7 @@ class Ping:
     tries: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """A hub that has taken nothing `since` a moment. `tries` is how often in a row it could not be reached: while that
     is not 0, it is left alone until `due`. `error` is what was wrong last.
     """
@@ -37,8 +36,7 @@ class Trouble:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """How many documents a hub is to be told of, of which the first changed at the moment `since`."""
 
     hub: str

@@ -1,6 +1,6 @@
 """How long `feedd build` takes and how much memory, over a corpus of articles.
 
-    python tests/bench/build.py --corpus DIR [--vs 'COMMAND'] [--runs 5] [--formats atom,rss,json]
+    python tests/bench/build.py --corpus DIR [--vs 'COMMAND'] [--runs 5] [--formats atom,rss,json] [--everything]
 
 It is a program, not a test: nothing passes or fails, and pytest does not collect it. It needs nothing but the standard
 library and the `feedd` of the environment whose Python runs it. DIR holds Markdown articles at any depth; it is copied
@@ -19,11 +19,18 @@ What is measured, each time a process from its start to its end:
 Ratios are of times within one round, so that a machine that is slow for a while does not tell against one side. The
 smallest time is the one least disturbed; how far the largest is from it tells how noisy the machine was.
 
+Archives, pages and the list of feeds are off, since a site to compare with has none: feeds alone are measured. With
+`--everything` they are on, as they are by default.
+
+An editable install adds to every process what its finder takes to look for a package (10 to 50 ms, depending on what
+else is in that environment), which no installed feedd does: the first line says which of both this one is.
+
 What feedd is to achieve with 20,000 articles on two cores: cold at most half the time of Hugo 0.111 for the same site
 (articles, topics, providers; RSS and Atom), unchanged at most a twentieth of cold, memory at most 250 MiB.
 """
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -34,6 +41,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from pathlib import Path
 from statistics import median
 
@@ -47,8 +55,14 @@ path = "content"
 [output]
 path = "feeds"
 formats = [{formats}]
+archives = {archives}
 [state]
 path = "state"
+"""
+
+FEEDS_ALONE = """\
+[pages]
+enabled = false
 """
 
 LOOK_EVERY_S = 0.02
@@ -116,11 +130,12 @@ def proportional_size(pid: int) -> int:
 class Site:
     """A copy of the corpus with a configuration, in a folder of its own."""
 
-    def __init__(self, folder: Path, corpus: Path, formats: Sequence[str]) -> None:
+    def __init__(self, folder: Path, corpus: Path, formats: Sequence[str], everything: bool) -> None:
         self.folder = folder
         shutil.copytree(corpus, folder / "content", copy_function=shutil.copyfile)
         quoted = ", ".join(f'"{name}"' for name in formats)
-        (folder / "feedd.toml").write_text(CONFIGURATION.format(formats=quoted))
+        settings = CONFIGURATION.format(formats=quoted, archives=str(everything).lower())
+        (folder / "feedd.toml").write_text(settings + ("" if everything else FEEDS_ALONE))
         self.command = [str(feedd()), "build", "--config", str(folder / "feedd.toml")]
         self.articles = sorted((folder / "content").rglob("*.md"), key=lambda path: path.name)
         self.newest = next(path for path in reversed(self.articles) if "\npublished: true\n" in path.read_text())
@@ -164,9 +179,10 @@ def feedd() -> Path:
 def main() -> None:
     arguments = parsed()
     with tempfile.TemporaryDirectory(prefix="feedd-bench-") as folder:
-        site = Site(Path(folder), arguments.corpus, arguments.formats.split(","))
+        site = Site(Path(folder), arguments.corpus, arguments.formats.split(","), arguments.everything)
         versus = shlex.split(arguments.vs)
         print(f"{len(site.articles)} articles, {arguments.runs} rounds, {os.cpu_count()} processors, load {load()}")
+        print(f"{'all there is' if arguments.everything else 'feeds alone'}; {installed()}")
         rounds = [one_round(site, versus) for _ in range(arguments.runs)]
         print(f"{len(site.documents())} documents; load at the end {load()}\n")
         show(rounds)
@@ -179,7 +195,14 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--vs", default="", metavar="COMMAND", help="what to compare cold builds with")
     parser.add_argument("--runs", type=int, default=5, metavar="N", help="rounds (default: 5)")
     parser.add_argument("--formats", default="atom,rss,json", metavar="LIST", help="default: atom,rss,json")
+    parser.add_argument("--everything", action="store_true", help="with archives, pages and the list of feeds")
     return parser.parse_args()
+
+
+def installed() -> str:
+    """How feedd got into the environment that runs this program."""
+    told = distribution("feedd").read_text("direct_url.json") or "{}"
+    return "editable install" if json.loads(told).get("dir_info", {}).get("editable") else "normal install"
 
 
 def load() -> str:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -23,6 +22,7 @@ def at(text: str) -> int:
 
 
 NOW = at("2024-06-01")
+NONE = Archives()
 
 
 def card(since: int, until: int | None = None) -> Card:
@@ -48,7 +48,7 @@ def chosen(shelf: Sequence[Card], spec: Spec = SPEC) -> Selection:
 
 def arranged(
     shelf: Sequence[Card],
-    old: Archives = Archives(),
+    old: Archives = NONE,
     months: set[str] | None = None,
     spec: Spec = SPEC,
     look: Callable[[Card], bytes] = look,
@@ -161,8 +161,8 @@ def test_what_could_not_be_written_is_written_again() -> None:
 
 def test_a_feed_that_forgets_has_no_archives() -> None:
     assert has_archives(SPEC)
-    assert not has_archives(replace(SPEC, max_age=DAY))
-    assert not has_archives(replace(SPEC, order="heat"))
+    assert not has_archives(structs.replace(SPEC, max_age=DAY))
+    assert not has_archives(structs.replace(SPEC, order="heat"))
 
 
 def test_the_articles_of_a_feed_and_its_archives_are_counted_once() -> None:
@@ -195,9 +195,11 @@ EDITS = st.lists(st.lists(MOMENTS, max_size=4), min_size=1, max_size=6)
 
 
 @given(st.lists(MOMENTS, unique=True, max_size=20), EDITS, st.integers(1, 5))
-def test_archives_after_any_edits_are_those_of_a_fresh_start(first: list[int], edits: list[list[int]], limit: int) -> None:
+def test_archives_after_any_edits_are_those_of_a_fresh_start(
+    first: list[int], edits: list[list[int]], limit: int
+) -> None:
     """Whoever looks at the months of what changed alone comes to what he finds who looks at everything."""
-    spec = replace(SPEC, limit=limit)
+    spec = structs.replace(SPEC, limit=limit)
     there = dict.fromkeys(first)
     shelf = sorted(map(card, there), key=place)
     known = arranged(shelf, spec=spec)

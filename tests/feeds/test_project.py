@@ -1,6 +1,5 @@
 """Projection: an article becomes what subscribers see of it (design: sections 5 and 6)."""
 
-import dataclasses
 import re
 from typing import Any
 
@@ -236,7 +235,7 @@ def test_the_taxonomy_s_pictures_come_before_the_article_s() -> None:
 
 def test_the_article_s_pictures_serve_where_the_taxonomy_has_none() -> None:
     provider = Provider("Source", "source.example", (Picture("/huge.png", 999, 999),))
-    made = entry(dataclasses.replace(LISTED, pictures=()), provider=provider)
+    made = entry(replace(LISTED, pictures=()), provider=provider)
     assert made.author == Author("The Source", "https://source.example/", "https://news.example/huge.png")
 
 

@@ -1,12 +1,12 @@
 """Selection: which articles are in a feed at a moment, and when that changes (design: sections 5 to 7)."""
 
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from feedd.cron import Cron
 from feedd.feeds.select import (
