@@ -66,7 +66,8 @@ KINDS: dict[str, Kind] = {
 
 def kind_of(path: str) -> Kind | None:
     """The kind of the file at a path; None where such files are not served."""
-    return KINDS.get(path.rpartition("/")[2].rpartition(".")[2])
+    _, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    return KINDS.get(suffix) if dot else None
 
 
 def is_open(path: str) -> bool:
