@@ -26,7 +26,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from lxml import etree
 
-from feedd.testing import Site
+from feedd.testing import Site, serving
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # feedparser's own
@@ -124,7 +124,7 @@ PICTURE = png(40, 30)
 PICTURE_ADDRESS = re.compile(r"https://[^\s\"]+/([\w.-]+\.(?:jpe?g|png|webp|avif|gif|svg))\b")
 
 
-def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+def listening(handler: Callable[..., BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
@@ -146,7 +146,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The demo, built for the address at which it is served, with its pictures at another."""
     site = Site.copied(DEMO, tmp_path_factory.mktemp("demo"))
-    servers = serving(functools.partial(Files, directory=str(site.feeds))), serving(Pictures)
+    servers = listening(functools.partial(Files, directory=str(site.feeds))), listening(Pictures)
     base, pictures = (f"http://127.0.0.1:{server.server_port}/" for server in servers)
     for path in site.content.rglob("*.*"):
         text = path.read_text(encoding="utf-8")
@@ -275,7 +275,7 @@ def test_pages_without_pictures_ask_for_nothing_from_elsewhere(
     site.file.write_text(served.site.file.read_text(encoding="utf-8") + "\n[pages]\npictures = false\n")
     site.now = THIS_YEAR
     site.build()
-    server = serving(functools.partial(Files, directory=str(site.feeds)))
+    server = listening(functools.partial(Files, directory=str(site.feeds)))
     here = f"127.0.0.1:{server.server_port}"
     try:
         for page in ("index.html", "all.html"):
@@ -285,6 +285,18 @@ def test_pages_without_pictures_ask_for_nothing_from_elsewhere(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_pages_are_well_behind_the_headers_of_feedds_own_server(browser: Browser, served: Served) -> None:
+    with serving(served.site.feeds) as own:
+        for page in ("", "index.html", "topics/night-sky.html"):
+            browser.show(f"{own.url}{page}")
+            broken = browser.run(LOAD_PICTURES)
+
+            assert broken == browser.complaints() == []
+            assert browser.run("return document.styleSheets.length") == 1
+            hosts = {urlsplit(url).netloc for url in browser.requests()}
+            assert hosts <= {urlsplit(own.url).netloc, urlsplit(served.pictures).netloc}
 
 
 def test_policy_keeps_out_whatever_else_got_into_a_page(browser: Browser, served: Served) -> None:

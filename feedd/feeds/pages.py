@@ -57,7 +57,7 @@ _EXCERPT = 320
 """Characters of a body that stand in for an excerpt."""
 
 # What may be an asset of an admin's: what else lies in the directory (editors' copies, notes) is nobody's business.
-_ASSET = re.compile(r"[A-Za-z0-9][\w.-]*\.(?:css|js|svg|png|jpe?g|gif|webp|avif|ico|woff2?|txt)", re.ASCII)
+_ASSET = re.compile(r"[A-Za-z0-9][\w.-]*\.(?:css|js|svg|png|jpg|webp|ico|txt)", re.ASCII)
 _MAX_ASSET = 4 << 20
 
 # What a policy can name (CSP 3, section 2.3.1, host-source); Chromium takes underscores too.

@@ -1,5 +1,6 @@
 """Pages: what a visitor finds on them, that nothing in a text can break out, and that an admin's slip has a place."""
 
+import re
 from html.parser import HTMLParser
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ from feedd.content.text import carriable
 from feedd.errors import RenderError
 from feedd.feeds import pages
 from feedd.feeds.entry import Author, Category, Entry, Feed, Image, Listing
+from feedd.serve.paths import kind_of
 
 NOON = 1607688000  # 2020-12-11T12:00:00Z
 
@@ -593,8 +595,14 @@ def test_assets_of_an_admin_replace_those_of_feedd_or_stand_beside_them(own: Pat
     ]
 
 
+def test_assets_are_of_kinds_that_are_served() -> None:
+    assert all(
+        kind_of(f"assets/a.{suffix}") for suffix in re.findall(r"\w+", pages._ASSET.pattern.rpartition("(?:")[2])
+    )
+
+
 def test_asset_without_measure_is_told(own: Path) -> None:
-    with (own / "assets" / "film.gif").open("wb") as file:
+    with (own / "assets" / "film.png").open("wb") as file:
         file.truncate(5 << 20)
 
     with pytest.raises(RenderError, match="more than 4 MiB"):
