@@ -95,7 +95,7 @@ class Web:
 
     def start(self, former: "Web | None" = None) -> None:
         """Serve, if anything is to be served; `former` is closed once this one answers. Nothing if it does already."""
-        if self._thread is None:
+        if self._thread is None and (self._sockets or former):
             self._former = former
             self._thread = threading.Thread(target=self._supervise, name="web", daemon=True)
             self._thread.start()
