@@ -90,7 +90,7 @@ def test_first_command_keeps_the_feeds_of_the_demo_up_to_date_until_it_is_stoppe
     demo = Site.copied(ROOT / "config" / "demo", tmp_path / "config" / "demo")
     with Service(demo.file, tmp_path) as service:
         service.wait_for("READY=1")
-        assert sorted(path.name for path in demo.feeds.iterdir() if path.is_dir()) == ["providers", "topics"]
+        assert sorted(path.name for path in demo.feeds.iterdir() if path.is_dir()) == ["assets", "providers", "topics"]
         assert service.stop() == 0
 
 
@@ -155,7 +155,8 @@ def test_configuration_has_ten_lines_and_builds(tmp_path: Path) -> None:
 
     assert len(text.splitlines()) == 10
     assert load(site.file).site.title == "Power Apps Every Day"
-    assert {path.rpartition(".")[0] for path in site.documents()} == {"all", "topics/sea", "providers/harbour.example"}
+    atom = {path.removesuffix(".atom") for path in site.documents() if path.endswith(".atom")}
+    assert atom == {"all", "topics/sea", "providers/harbour.example"}
     assert b"A lighthouse learns to whistle" in site.documents()["topics/sea.atom"]
 
 
@@ -212,7 +213,7 @@ def layout() -> Iterator[str]:
 def test_layout_names_documents_that_are_there(checkout: Path) -> None:
     missing = [path for path in layout() if not (checkout / "config" / "demo" / "feeds" / path).is_file()]
 
-    assert len(list(layout())) == 15
+    assert len(list(layout())) == 25
     assert missing == []
 
 
