@@ -162,6 +162,7 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bool
             _print_json({"files": files, **_summary(report, pipeline), "problems": problems})
         else:
             _say_problems(problems, _SHOWN)
+    gc.freeze()  # nor are there any to be looked for when Python ends, which it would do at length
     sys.exit(PROBLEMS if _serious(problems) else FINE)
 
 
