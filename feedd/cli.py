@@ -166,14 +166,14 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bool
     sys.exit(PROBLEMS if _serious(problems) else FINE)
 
 
-@main.command(epilog="Example: feedd build --no-ping && rsync -a feeds/ web.example:feeds/ && feedd ping")
+@main.command(epilog="Example: feedd ping --config /etc/feedd/feedd.toml")
 @_configured
 @_json
 def ping(file: Path, as_json: bool) -> None:
     """Tell hubs of the documents that changed since they were told.
 
     `run` and `build` do so by themselves. This is for feeds that are copied elsewhere after `build --no-ping`: a hub
-    fetches at once what it is told of. Exits with 1 if a hub could not be told.
+    fetches at once what it is told of, so it must be there. Exits with 1 if a hub could not be told.
     """
     from feedd.state.database import open_database
     from feedd.state.pings import Pings
