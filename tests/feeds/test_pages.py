@@ -1,6 +1,8 @@
 """Pages: what a visitor finds on them, that nothing in a text can break out, and that an admin's slip has a place."""
 
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from itertools import chain
 from pathlib import Path
@@ -17,6 +19,7 @@ from feedd.errors import RenderError
 from feedd.feeds import pages
 from feedd.feeds.entry import Author, Category, Entry, Feed, Image, Listing
 from feedd.serve.paths import kind_of
+from feedd.testing import bound_by_permissions
 
 NOON = 1607688000  # 2020-12-11T12:00:00Z
 
@@ -436,6 +439,13 @@ def test_index_counts(count: int, whole: bool, words: str) -> None:
     assert page.texts("p", **{"class": "facts"}) == [words]
 
 
+def test_long_group_is_laid_out_as_it_comes_into_view() -> None:
+    listings = [replace(LISTING, name=f"topics/t{number}") for number in range(101)]
+
+    assert [one["class"] for one in index_page(LISTING).all("ul") if "class" in one] == ["rows"]
+    assert [one["class"] for one in index_page(*listings).all("ul") if "class" in one] == ["rows many"]
+
+
 def test_index_without_feeds_says_so() -> None:
     assert index_page().texts("p", **{"class": "nothing"})[0] == "There are no feeds yet."
 
@@ -560,6 +570,16 @@ def test_template_in_another_encoding_is_told(own: Path) -> None:
         pages.page_format(own_config(own)).entry(ENTRY)
 
 
+def test_template_engine_is_imported_by_who_writes_pages_only() -> None:
+    code = "import sys, feedd.pipeline; assert not {'jinja2', 'markupsafe', 'lxml'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_getting_ready_compiles_what_is_needed() -> None:
+    pages.page_format(CONFIG).get_ready()
+    assert {name for _, name in pages._environment(None).cache or {}} >= {"entry.html", "feed.html"}
+
+
 def test_getting_ready_leaves_slips_to_whoever_writes(own: Path) -> None:
     (own / "feed.html").write_text("{{")
     form = pages.page_format(own_config(own))
@@ -627,6 +647,28 @@ def test_templates_that_are_not_asked_for_have_no_problems(tmp_path: Path) -> No
     assert pages.problems(config('[pages]\ntemplates = "gone"\nenabled = false', tmp_path)) == []
     (gone,) = pages.problems(config('[pages]\ntemplates = "gone"', tmp_path))
     assert (gone.kind, gone.file) == ("no-templates", str(tmp_path / "gone"))
+
+
+def test_asset_or_folder_that_cannot_be_read_is_told(own: Path) -> None:
+    locked = own / "assets" / "logo.png"
+    locked.write_bytes(b"\x89PNG")
+    for place in (locked, own / "assets"):
+        place.chmod(0)
+        try:
+            with bound_by_permissions(), pytest.raises(RenderError, match="Permission denied") as caught:
+                pages.assets(own_config(own))
+            with bound_by_permissions():
+                assert len(pages.fingerprint(own_config(own))) == 16
+        finally:
+            place.chmod(0o755)
+        assert caught.value.problem.file == str(place)
+
+
+def test_fingerprint_overlooks_what_leads_nowhere(own: Path) -> None:
+    before = pages.fingerprint(own_config(own))
+    (own / "entry.html").symlink_to("gone")
+
+    assert pages.fingerprint(own_config(own)) == before
 
 
 def test_directory_of_templates_that_is_not_there_changes_nothing(tmp_path: Path) -> None:
