@@ -11,7 +11,7 @@ import asyncio
 import os
 import stat
 import zlib
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from email.utils import formatdate
 from hashlib import blake2b
 from pathlib import Path
-from weakref import WeakSet
+from weakref import finalize
 
 from feedd.feeds.manifest import NAME, Manifest, decode
 from feedd.serve.paths import Kind, Map, is_open, kind_of
@@ -97,7 +97,7 @@ class Shelf:
         self._clock, self._room = clock, room
         self._kept: OrderedDict[str, Resource] = OrderedDict()
         self._size = 0
-        self._alive: WeakSet[Resource] = WeakSet()
+        self._held, self._freed = 0, deque[int]()  # bytes of what is alive; of what has gone, from whatever thread
         self._reading: dict[str, asyncio.Task[Resource]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, "read")
 
@@ -138,11 +138,14 @@ class Shelf:
         return False
 
     async def _taken_in(self, path: str, kind: Kind) -> Resource:
-        if sum(one.held for one in self._alive) > self._room.held:
+        while self._freed:
+            self._held -= self._freed.popleft()
+        if self._held > self._room.held:
             raise Crowded
         loop = asyncio.get_running_loop()
         resource = await loop.run_in_executor(self._threads, self._read, path, kind)
-        self._alive.add(resource)
+        self._held += resource.held
+        finalize(resource, self._freed.append, resource.held).atexit = False
         self._forget(path)
         self._kept[path] = resource
         self._size += resource.held

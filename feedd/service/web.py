@@ -165,7 +165,9 @@ class Web:
         orders = msgspec.structs.replace(self._orders, ready=tell).encode()
         handles = (*(one.fileno() for one in self._sockets), tell)
         command = [sys.executable, "-P", "-m", "feedd.serve", orders]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=handles)  # noqa: S603 - this feedd
+        return subprocess.Popen(  # noqa: S603 - this feedd; in a group of its own, since Ctrl-C is for the daemon
+            command, stdin=subprocess.DEVNULL, pass_fds=handles, process_group=0
+        )
 
     def _answers(self) -> None:
         """The child listens."""
