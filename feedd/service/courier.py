@@ -234,7 +234,7 @@ def _rests(trouble: Trouble, now: float) -> bool:
 
 def _failing(trouble: Trouble) -> Problem:
     what = f"{trouble.hub} takes nothing that it is told: {trouble.error}"
-    remedy = "See whether the address is right, the hub is up, and feedd's unit lets it out; it is tried again until then."
+    remedy = "It is tried again. See whether the address is right, the hub is up, and feedd's unit lets it out."
     return Problem("hub-fails", what, remedy, field="websub.hubs", severity="warning")
 
 

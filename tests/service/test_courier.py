@@ -371,6 +371,21 @@ def test_fault_in_a_thread_leaves_nothing_under_way(post: Post) -> None:
     assert (post.courier.under_way, post.waiting()) == (0, 1)
 
 
+def test_system_without_threads_costs_pings_their_time_and_nothing_else(post: Post) -> None:
+    post.note("all.atom")
+    before = threading.stack_size(1 << 47)  # more than there are addresses
+    try:
+        post.turn()
+    finally:
+        threading.stack_size(before)
+    post.turn()
+    assert "thread" in post.pings.troubles()[HUB].error
+    post.now += 5
+    post.rest()
+
+    assert (post.documents(), post.waiting()) == (["all.atom"], 0)
+
+
 # Configuration and state
 
 
