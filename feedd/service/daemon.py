@@ -158,8 +158,8 @@ class _Post:
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """How many articles are in which state (`Index.articles`), and problems of the content by severity, as of a run; and
-    `until` when, by the monotonic clock, they are good enough even after others. How it stood with hubs when last asked.
+    """How many articles are in which state (`Index.articles`), and problems of the content by severity: as of
+    a run and, by the monotonic clock, good enough until then even after others. How it stood with hubs when last asked.
     """
 
     articles: Mapping[str, int] = field(default_factory=dict)
