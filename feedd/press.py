@@ -29,6 +29,7 @@ from feedd.feeds.manifest import NAME, Manifest
 from feedd.feeds.plan import ALL
 from feedd.feeds.project import address
 from feedd.feeds.select import Card, Selection, Spec, choose, place
+from feedd.feeds.site import SiteDocuments
 from feedd.publish.directory import PAGE, Directory, Placed
 from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.index import Index
@@ -76,12 +77,8 @@ class Press:
         self.config, self._index, self._ledger, self._rendered = config, index, ledger, rendered
         self._directory, self._progress = directory, progress
         self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
-        self._rows: dict[str, tuple[Listing, bytes]] = {}  # of the index page, as they were written last
-
-    def forget(self) -> None:
-        """Take nothing for granted that was true of another configuration, or another state."""
-        self._unused = None
-        self._rows.clear()
+        self._listings = ledger.listings()
+        self._made: SiteDocuments | None = None
 
     def publish(self, run: Run, touched: Touched, outcome: Outcome) -> None:
         """Bring the documents of these feeds up to date, and those that are about all feeds."""
@@ -92,8 +89,9 @@ class Press:
             self._all(self._archives(run, issues, touched.everything, writers, outcome), outcome)
             for name, issue in issues.items():
                 self._clear(run, name, issue, outcome)
-            self._all(self._site(run, writers), outcome)
-            for path in self._useless(run):
+            thoroughly = touched.everything or SITE in touched.feeds
+            self._all(self._site(run, thoroughly, writers), outcome)
+            for path in self._useless() if thoroughly else ():
                 self._remove(path, outcome)
         try:
             self._directory.settle()
@@ -173,6 +171,7 @@ class Press:
         feed = self._feed(run, spec, label, icon, logo)
         archives = self._arranged(run, spec, selection, feed, months)
         updated = max((run.told(card.id).updated for card in selection.cards), default=known.updated if known else 0)
+        updated = updated or _first_moment(self.config.site.id_date)
         tombstones, last = self._tombstones(run, name)
         feed = structs.replace(
             feed, updated=updated, newest=newest.since if newest else None, tombstones=tombstones,
@@ -286,6 +285,12 @@ class Press:
         for form, dropped in self._dropped(run, names):
             self._write(under_way, issue.feed, dropped, form, (), writers)
         return under_way
+
+    def _list(self, name: str, listing: Listing | None) -> None:
+        if listing:
+            self._listings[name] = listing
+        else:
+            self._listings.pop(name, None)
 
     def _column(self, cards: Iterable[Card], column: int) -> list[bytes]:
         """Entries in one format, without those that cannot be written in it."""
@@ -410,23 +415,27 @@ class Press:
 
     # What is about all feeds
 
-    def _site(self, run: Run, writers: Executor) -> Iterator[_UnderWay]:
-        """The index page, the list of feeds for readers, what pages and servers need."""
+    def _site(self, run: Run, thoroughly: bool, writers: Executor) -> Iterator[_UnderWay]:
+        """The index page, the list of feeds for readers, what pages and servers need. Only `thoroughly` is what never
+        changes by itself looked at.
+        """
         under_way = _UnderWay(SITE, lambda failed: self._ledger.mark_site(stale=bool(failed)))
-        for document in self._site_documents(run, under_way.failed):
+        for document in self._site_documents(run, thoroughly, under_way.failed):
             self._submit(under_way, document, writers)
         yield under_way
 
-    def _site_documents(self, run: Run, failed: list[Problem]) -> Iterator[Document]:
-        listings = list(self._ledger.listings().values())
+    def _site_documents(self, run: Run, thoroughly: bool, failed: list[Problem]) -> Iterator[Document]:
         yield Document(NAME, self._manifest(run).encode())
-        if self.config.pages.enabled:
-            try:
-                yield from pages.assets(self.config)
-                yield pages.index_document(self.config, [self._row(listing) for listing in listings])
-                yield opml.opml_document(self.config, listings, run.desk.taxonomy)
-            except RenderError as error:
-                failed.append(error.problem)
+        if not self.config.pages.enabled:
+            return
+        if self._made is None:
+            self._made = SiteDocuments(self.config, run.desk.taxonomy)
+        try:
+            if thoroughly:
+                yield from self._made.assets()
+            yield from self._made.lists(self._listings.values())
+        except RenderError as error:
+            failed.append(error.problem)
 
     def _manifest(self, run: Run) -> Manifest:
         """What a server of the directory has to know: among others that a former name of a topic leads elsewhere."""
@@ -438,17 +447,13 @@ class Press:
         }
         return Manifest(self.config.site.feeds_url, self.config.websub.hubs, moved, self._ledger.gone())
 
-    def _row(self, listing: Listing) -> bytes:
-        known = self._rows.get(listing.name)
-        if known is None or known[0] != listing:
-            known = self._rows[listing.name] = listing, pages.index_row(listing, self.config)
-        return known[1]
-
-    def _useless(self, run: Run) -> list[str]:
+    def _useless(self) -> list[str]:
         """The documents about all feeds that are to be there no more."""
-        if self.config.pages.enabled:
-            return []
-        return [path for path in self._in_unused_formats(run) if path.startswith("assets/") or path == f"index.{PAGE}"]
+        there = self._ledger.below("assets/")
+        if not self.config.pages.enabled:
+            return [*there, *(path for path in (pages.INDEX, opml.PATH) if self._ledger.written(path))]
+        wanted = {document.path for document in self._made.assets()} if self._made else set()
+        return [path for path in there if path not in wanted]
 
     # Entries
 
@@ -486,3 +491,10 @@ def _archive_head(feed: Feed) -> Feed:
         feed, updated=0, newest=None, icon="", logo="", hubs=(), tombstones=(), complete=False, previous="",
         current=feed.name,
     )  # fmt: skip
+
+
+def _first_moment(date: str) -> int:
+    """That of a year, month or day in UTC. The date in the ids says when a feed was updated that never had an article:
+    Atom wants a date, and readers and validators take 1970 for a mistake.
+    """
+    return int(datetime.fromisoformat(f"{date}-01-01"[:10]).replace(tzinfo=UTC).timestamp())

@@ -19,8 +19,6 @@ from feedd.feeds.plan import TOPICS
 PATH = "feeds.opml"
 """Where the list lies below the output directory."""
 
-_DOCS = "http://opml.org/spec2.opml"
-
 _Element = Any
 """An lxml element; lxml has no types."""
 
@@ -33,7 +31,6 @@ def opml_document(config: Config, listings: Iterable[Listing], taxonomy: Taxonom
     head, body = etree.SubElement(root, "head"), etree.SubElement(root, "body")
     try:
         etree.SubElement(head, "title").text = config.site.title
-        etree.SubElement(head, "docs").text = _DOCS
         _fill(body, listings, _Outlines(etree.SubElement, config), taxonomy)
     except ValueError as error:
         raise RenderError(Problem("render-failed", f"the list of feeds cannot be written as OPML: {error}")) from error

@@ -39,7 +39,7 @@ _HISTORY = "http://purl.org/syndication/history/1.0"
 _MEDIA = "http://search.yahoo.com/mrss/"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-_ATOM_PREFIXES = {"at": _DELETED, "fh": _HISTORY, "media": _MEDIA}
+_ATOM_PREFIXES = {"media": _MEDIA}
 _RSS_PREFIXES = {"atom": _ATOM, "content": _CONTENT, "dc": _DC, "media": _MEDIA}
 
 _REFUSALS = (ValueError, TypeError, OverflowError)
@@ -351,7 +351,11 @@ class _AtomHead(BaseExtension):
         self.feed = feed
 
     def extend_ns(self) -> dict[str, str]:
-        return _ATOM_PREFIXES
+        """No namespace that is not used: the W3C validator warns of those that it does not know."""
+        feed = self.feed
+        history = {"fh": _HISTORY} if feed.complete or feed.current else {}
+        deleted = {"at": _DELETED} if feed.tombstones else {}
+        return deleted | history | _ATOM_PREFIXES
 
     def extend_atom(self, element: _Element) -> _Element:
         """Hubs (WebSub, section 4), archives (RFC 5005), withdrawn entries (RFC 6721): feedgen refuses all."""
@@ -380,12 +384,17 @@ class _RssHead(BaseExtension):
         self.feed = feed
 
     def extend_ns(self) -> dict[str, str]:
-        return _RSS_PREFIXES
+        return _RSS_PREFIXES | ({"fh": _HISTORY} if self.feed.complete else {})
 
     def extend_rss(self, element: _Element) -> _Element:
+        """Hubs, and that there is nothing more (RFC 5005, section 2 and appendix B): of what was withdrawn RSS cannot
+        tell otherwise.
+        """
         channel = element.find("channel")
         for hub in self.feed.hubs:
             etree.SubElement(channel, f"{{{_ATOM}}}link", rel="hub", href=hub)
+        if self.feed.complete:
+            etree.SubElement(channel, f"{{{_HISTORY}}}complete")
         _add(channel, "lastBuildDate", _rfc822(self.feed.updated))
         if self.feed.newest is not None:
             _add(channel, "pubDate", _rfc822(self.feed.newest))

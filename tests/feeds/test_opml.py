@@ -65,7 +65,6 @@ def test_document_is_opml_2_with_what_the_specification_asks_for() -> None:
     assert (root.tag, dict(root.attrib)) == ("opml", {"version": "2.0"})
     assert [child.tag for child in root] == ["head", "body"]
     assert root.findtext("head/title") == "Every Day"
-    assert root.findtext("head/docs") == "http://opml.org/spec2.opml"
 
 
 def test_feed_is_an_outline_that_readers_can_subscribe_to() -> None:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from feedd import __version__
 from feedd.errors import RenderError
-from feedd.feeds.entry import Author, Category, Entry, Feed, Image, Related
+from feedd.feeds.entry import Author, Category, Entry, Feed, Image, Related, Tombstone
 from feedd.feeds.rss_atom import atom_document, atom_entry, rss_document, rss_item
 
 with warnings.catch_warnings():
@@ -382,8 +382,16 @@ def test_feed_without_entries_is_whole() -> None:
 
 def test_prefixes_are_declared_once_and_by_the_root() -> None:
     entry = replace(ENTRY, image=IMAGE, video=True, language="de", html="<p>")
-    assert atom_document(FEED, [atom_entry(entry)] * 2).count(b"xmlns") == 4
+    assert atom_document(FEED, [atom_entry(entry)] * 2).count(b"xmlns") == 2
     assert rss_document(FEED, [rss_item(entry)] * 2).count(b"xmlns") == 4
+
+
+def test_namespaces_of_archives_and_of_withdrawn_entries_are_declared_where_they_are_used() -> None:
+    withdrawn = replace(FEED, tombstones=(Tombstone("tag:everyday.example,2020:news/gone", NOON),))
+    assert b"atompub/tombstones" in atom_document(withdrawn, [])
+    for feed in (replace(FEED, complete=True), replace(FEED, current="topics/ai")):
+        assert b"syndication/history" in atom_document(feed, [])
+    assert b"syndication/history" in rss_document(replace(FEED, complete=True), [])
 
 
 def test_prefixes_are_the_usual_ones() -> None:
