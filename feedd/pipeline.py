@@ -174,7 +174,7 @@ class Pipeline:
             again = Outcome(outcome.written)
             return self._attempt(now, None, approved, again, (*faults, *self._database.problems), rescues + 1)
         except BaseException:
-            self._catalogue, self._lost = None, lost
+            self._catalogue, self._press, self._lost = None, None, lost
             raise
         self._complete = True
         return replace(report, problems=(*faults, *report.problems))
@@ -252,8 +252,8 @@ class Pipeline:
             edits = self._take_in(changes, workers, now, approved, renewed=True)
             touched = Touched({name: set() for name in stale | self._observe_all(edits, now)}, everything=True)
             self._publish(touched, workers, now, outcome)
-            self._stories, self._told_now = None, {}
-        self._former = {}
+            self._stories = None
+        self._former, self._told_now = {}, {}
         return edits, len(touched.feeds)
 
     def rest(self) -> None:
@@ -559,9 +559,12 @@ class Pipeline:
 
     def _told(self, id: str) -> Told:
         """What the ledger must know of every card that is selected, since `_tell` came before."""
-        told = self._told_now.get(id) or self.ledger.told(id)
+        told = self._told_now.get(id)
         if told is None:
-            raise LookupError(f"{id} is selected and was never told")
+            told = self.ledger.told(id)
+            if told is None:
+                raise LookupError(f"{id} is selected and was never told")
+            self._told_now[id] = told
         return told
 
     def _due(self, now: int) -> int | None:

@@ -125,8 +125,9 @@ def touched(shelf: Sequence[Card], selection: Selection, old: Sequence[Archived]
         return {one.month for one in old}
     ends = min(map(place, selection.cards))[0]
     ended = old[-1].since if old else shelf[0].since
-    between = set(months(shelf, min(ended, ends), max(ended, ends)))
-    return between | {one.month for one in old if one.month >= min(month(ended), month(ends))}
+    first = min(ended, ends)
+    since = month(first)
+    return {*months(shelf, first, max(ended, ends)), *(one.month for one in old if one.month >= since)}
 
 
 def arrange(
