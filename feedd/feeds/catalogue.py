@@ -90,9 +90,11 @@ class Catalogue:
         return list(self._shelves)
 
     def twins(self, card: Card) -> Iterable[Card]:
-        """The other cards of the same story, the earliest first."""
+        """The other cards of the same story, the earliest first; also of a card that is not held any more."""
         held = self._stories.get(card.story)
-        return (other for other in held if other is not card) if isinstance(held, list) else ()
+        if held is card or held is None:
+            return ()
+        return (other for other in held if other is not card) if isinstance(held, list) else (held,)
 
     def crossing(self, one: int, other: int) -> list[str]:
         """The ids of the articles that come or go at a moment after the earlier of two and not after the later."""
