@@ -1027,3 +1027,14 @@ def test_the_daemon_itself_speaks_no_http(tmp_path: Path) -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30)
 
     assert found.stdout.split() == []
+
+
+def test_ctrl_c_is_for_the_daemon_alone(tmp_path: Path) -> None:
+    site, place = Site(tmp_path), tmp_path / "http.sock"
+    site.configure(SETTINGS.format(place=place, age="5m"))
+    with Service(site.file, tmp_path, through=["setsid"]) as service:
+        service.wait_for("READY=1")
+        over(place, "/feeds/all.json")
+        os.killpg(service.process.pid, signal.SIGINT)
+        assert service.process.wait(10) == 0
+        assert "not-served" not in service.log.read_text()

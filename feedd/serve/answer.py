@@ -54,6 +54,13 @@ class Answer:
     stop: int = 0
 
 
+def sent(answer: Answer, method: str) -> bytes | memoryview:
+    """The body of an answer as it is sent, where it is in memory."""
+    if method == "HEAD" or answer.variant is None or answer.variant.data is None:
+        return b"" if method == "HEAD" else answer.body
+    return memoryview(answer.variant.data)[answer.start : answer.stop]
+
+
 def conditions(headers: Iterable[Header]) -> dict[bytes, bytes]:
     """What of a request's headers counts here, by name; what came in several lines is put together."""
     found: dict[bytes, bytes] = {}

@@ -5,12 +5,12 @@ answered without waiting for anything. Does not know connections: what a slow or
 """
 
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from feedd.serve import answer as answers
-from feedd.serve.answer import Answer
+from feedd.serve.answer import Answer, Header
 from feedd.serve.paths import INDEX, Map
 from feedd.serve.resources import Board, Crowded, NotThere, Resource, Shelf
 from feedd.serve.traffic import KIND, Receive, Send
@@ -38,6 +38,21 @@ class Feeds:
             await self._show(method, scope, send)
         else:
             await _say(answers.options() if method == "OPTIONS" else answers.refused(), method, send)
+
+    def at_once(self, method: str, raw: bytes, headers: Sequence[Header]) -> tuple[Answer, str] | None:
+        """The same answer, and its kind, for GET or HEAD of a file that is at hand and short: without waiting for
+        anything. None where there is no such answer.
+        """
+        notice = self._board.current()
+        path = next(iter(notice.meanings(raw)), None)
+        if path is None or notice.target(path) is not None:
+            return None
+        found = self._shelf.at_hand(path + INDEX if path == "" or path.endswith("/") else path)
+        if found is None or notice.is_bare(raw):
+            return None
+        answer = answers.answer(method, answers.conditions(headers), found, notice, self._max_age)
+        is_short = answer.stop - answer.start <= _CHUNK and (not answer.variant or answer.variant.data is not None)
+        return (answer, found.kind.suffix) if is_short else None
 
     async def _show(self, method: str, scope: MutableMapping[str, Any], send: Send) -> None:
         notice = self._board.current()

@@ -100,9 +100,8 @@ class Crowd:
             self._dismiss(guest, "slow-request")
         for guest in _older(self.idle, now - bounds.idle):
             self._dismiss(guest, "idle")
-        for guest in [guest for guest in self.busy if guest.blocked and guest.blocked < now - bounds.take]:
-            self._abort(guest, "slow-reader")
-        for guest in _older(self.leaving, now - bounds.take):
+        stuck = [one for one in (*self.busy, *self.idle) if one.blocked and one.blocked < now - bounds.take]
+        for guest in (*stuck, *_older(self.leaving, now - bounds.take)):
             self._abort(guest, "slow-reader")
 
     def _make_room(self) -> None:

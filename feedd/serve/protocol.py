@@ -19,6 +19,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from feedd.serve.answer import Answer, Header, sent, told
 from feedd.serve.crowd import Crowd, Guest
 
 _WORDS = {
@@ -27,7 +28,7 @@ _WORDS = {
     431: "The head of the request is too large.",
 }
 
-
+_CLOSE: Header = (b"connection", b"close")
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
@@ -35,19 +36,39 @@ class _Refused(Exception):
     """A request goes no further."""
 
 
+class _Done:
+    """In the place of uvicorn's request, for one that was answered at once."""
+
+    response_complete, keep_alive, message_event = True, True, asyncio.Event()
+
+
+_DONE: Any = _Done()
+
+AtOnce = Callable[[str, bytes, list[Header]], tuple[Answer, str] | None]
+"""Method, path and headers of a request → an answer that needs not be waited for, and its kind, if there is one."""
+
+
 class Connection(HttpToolsProtocol):
-    """One connection to a listener. `dated` gives the headers that all answers have, the date among them."""
+    """One connection to a listener. `dated` gives the headers that all answers have, the date among them. `at_once` is
+    asked first: making a task of a request and waiting for it takes as long as most answers.
+    """
 
     blocked: float | None = None
     group: dict[Guest, float] = {}  # noqa: RUF012 - replaced by the crowd before it is looked at
 
     def __init__(
-        self, config: Config, state: ServerState, listener: str, crowd: Crowd, dated: Callable[[], list[Any]]
+        self,
+        config: Config,
+        state: ServerState,
+        listener: str,
+        crowd: Crowd,
+        dated: Callable[[], list[Header]],
+        at_once: AtOnce | None = None,
     ) -> None:
         super().__init__(config, state, {}, asyncio.get_running_loop())
-        self.listener, self._crowd, self._dated = listener, crowd, dated
+        self.listener, self._crowd, self._dated, self._at_once = listener, crowd, dated, at_once
         self._in_head, self._head, self._pending = False, 0, 0
-        self._asked, self._answered = 0, 0
+        self._asked, self._answered, self._in_row = 0, 0, 0
         self._refusal, self._ends = 400, False
 
     # The connection
@@ -97,6 +118,7 @@ class Connection(HttpToolsProtocol):
         """Read more of what a client sends."""
         if self._ends or self.transport.is_closing():
             return
+        self._in_row = 0
         try:
             self.parser.feed_data(data)
             if self._in_head:
@@ -140,12 +162,44 @@ class Connection(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if names.count(b"host") != 1 and (names.count(b"host") or self.parser.get_http_version() != "1.0"):
             raise _Refused  # RFC 9112, section 3.2
+        is_last = b"content-length" in names or b"transfer-encoding" in names or self.parser.should_upgrade()
+        if self._is_answered_at_once(is_last):
+            return
         self.server_state.default_headers = self._dated()
         super().on_headers_complete()
         self._asked += 1
         self._crowd.asks(self)
-        if b"content-length" in names or b"transfer-encoding" in names or self.parser.should_upgrade():
+        if is_last:
             self.cycle.keep_alive = False
+
+    def _is_answered_at_once(self, is_last: bool) -> bool:
+        """Answer if that needs no waiting: neither for a file, nor for the client to take what was sent before, nor for
+        others after many requests in a row.
+        """
+        method = self.parser.get_method().decode()
+        must_wait = self._is_answering() or self.flow.write_paused or self._in_row >= self._crowd.bounds.pipelined
+        if not self._at_once or must_wait or method not in ("GET", "HEAD"):
+            return False
+        found = self._at_once(method, httptools.parse_url(self.url).path or b"", self.headers)
+        if found is None:
+            return False
+        answer, kind = found
+        self._in_row += 1
+        self._crowd.traffic.answers[self.listener, answer.status, kind] += 1
+        is_last = is_last or not self.parser.should_keep_alive() or self.parser.get_http_version() == "1.0"
+        self._send(answer.status, [*answer.headers, _CLOSE] if is_last else answer.headers, sent(answer, method))
+        self.cycle = _DONE
+        if is_last:
+            self._close()
+        else:
+            self._crowd.rests(self)
+        return True
+
+    def _send(self, status: int, headers: list[Header], body: bytes | memoryview) -> None:
+        lines = [b"%s: %s\r\n" % header for header in (*self._dated(), *headers)]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n"]))
+        if body:
+            self.transport.write(body)
 
     def on_response_complete(self) -> None:
         """An answer is sent: go on with the next request that is there, or wait for one."""
@@ -169,17 +223,9 @@ class Connection(HttpToolsProtocol):
         self.pipeline.clear()
         if self._is_answering():
             return
-        text = f"{_WORDS[status]}\n".encode()
         self._crowd.traffic.answers[self.listener, status, ""] += 1
-        headers = [
-            *self._dated(),
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(text)),
-            (b"x-content-type-options", b"nosniff"),
-            (b"connection", b"close"),
-        ]
-        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
-        self.transport.write(b"%s%s\r\n%s" % (STATUS_LINE[status], lines, text))
+        answer = told(status, _WORDS[status])
+        self._send(status, [*answer.headers, _CLOSE], answer.body)
         self._close()
 
     def _is_answering(self) -> bool:

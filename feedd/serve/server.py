@@ -88,7 +88,8 @@ async def _opened(listener: Listener, crowd: Crowd, state: ServerState) -> async
         proxy_headers=False, server_header=False, date_header=False,
     )  # fmt: skip
     config.load()
-    connection = partial(Connection, config, state, listener.name, crowd, _Dated())
+    at_once = getattr(listener.application, "at_once", None)
+    connection = partial(Connection, config, state, listener.name, crowd, _Dated(), at_once)
     loop = asyncio.get_running_loop()
     guard(listener.socket)
     if listener.socket.family == socket.AF_UNIX:

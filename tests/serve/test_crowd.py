@@ -80,15 +80,16 @@ def test_a_connection_may_be_idle_for_a_minute_but_what_begins_then_must_end_soo
 
 
 def test_who_takes_nothing_is_cut_off_and_who_takes_time_is_not(crowd: Crowd, clock: Clock) -> None:
-    takes_none, takes_some = Client(crowd), Client(crowd)
-    for client in (takes_none, takes_some):
+    takes_none, takes_no_more, takes_some = (Client(crowd) for _ in range(3))
+    for client in (takes_none, takes_no_more, takes_some):
         crowd.asks(client)
         client.blocked = clock.now
+    crowd.rests(takes_no_more)
     clock.now += 25
     takes_some.blocked = clock.now
     clock.now += 10
     crowd.sweep()
-    assert (takes_none.ended, takes_some.ended) == ("aborted", "")
+    assert (takes_none.ended, takes_no_more.ended, takes_some.ended) == ("aborted", "aborted", "")
 
 
 def test_who_is_told_to_leave_and_does_not_is_cut_off(crowd: Crowd, clock: Clock) -> None:
