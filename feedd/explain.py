@@ -17,6 +17,7 @@ from feedd.content.text import key
 from feedd.cron import Cron
 from feedd.desk import Desk, Record, decode_problems
 from feedd.errors import Problem
+from feedd.feeds.archive import has_archives
 from feedd.feeds.formats import FORMATS
 from feedd.feeds.select import (
     Card,
@@ -218,7 +219,8 @@ def _minimum(spec: Spec, card: Card, marked: Container[str]) -> Verdict:
 def _limit(pipeline: Pipeline, spec: Spec, card: Card, now: int, marked: Container[str]) -> Verdict:
     shelf = pipeline.catalogue.shelf(spec.name)
     inside = card in select(spec, shelf, now, marked, pipeline.catalogue.twins).cards
-    return Verdict("limit", inside, f"{'among' if inside else 'not among'} the first {spec.limit} ({spec.order})")
+    kept = "; it is in the archives" if not inside and pipeline.config.output.archives and has_archives(spec) else ""
+    return Verdict("limit", inside, f"{'among' if inside else 'not among'} the first {spec.limit} ({spec.order}){kept}")
 
 
 # What somebody calls an article or a feed

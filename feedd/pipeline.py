@@ -302,9 +302,12 @@ class Pipeline:
         return renewed
 
     def _settings(self) -> str:
-        """What changes with configuration, taxonomy or feedd itself."""
-        templates = [self.config.pages.templates] if self.config.pages.templates else []
-        files = fingerprint((*self.config.taxonomy.topics, *self.config.taxonomy.providers, *templates)).hex()
+        """What changes with configuration, taxonomy, templates or feedd itself."""
+        files = fingerprint((*self.config.taxonomy.topics, *self.config.taxonomy.providers)).hex()
+        if self.config.pages.enabled:
+            from feedd.feeds import pages  # what has none needs none
+
+            files += pages.fingerprint(self.config).hex()
         return f"{__version__} {self.config.fingerprint} {files}"
 
     def problems(self) -> list[Problem]:

@@ -577,8 +577,10 @@ class Daemon:
         return web
 
     def _watcher(self, config: Config) -> Watcher:
-        taxonomy = (*config.taxonomy.topics, *config.taxonomy.providers)
-        targets = Targets(config.content.path, self._file if config.watch.configuration else None, taxonomy)
+        own = config.pages.templates
+        templates = (own, own / "assets") if own and config.pages.enabled else ()
+        settings = (*config.taxonomy.topics, *config.taxonomy.providers, *templates)
+        targets = Targets(config.content.path, self._file if config.watch.configuration else None, settings)
         watch, skip = config.watch, tree_of(config).skips
         return Watcher(targets, self._inbox, mode=watch.mode, poll=watch.poll, skip=skip)
 

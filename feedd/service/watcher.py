@@ -55,7 +55,9 @@ _REMOTE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is watched: the content directory, the configuration file if it is, directories or files of taxonomy."""
+    """What is watched: the content directory, the configuration file if it is, directories or files of the taxonomy
+    (and of templates, which matter likewise).
+    """
 
     content: Path
     configuration: Path | None = None

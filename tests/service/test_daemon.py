@@ -764,3 +764,16 @@ def test_content_that_is_unmounted_leaves_the_feeds_as_they_are(mounted: Site, t
         mounted.story("new.md")
         eventually(lambda: len(mounted.titles()) == 7)
         eventually(lambda: not status(inbox)["degraded"])
+
+
+def test_an_edited_template_is_on_the_pages(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[pages]\ntemplates = "own"\n[schedule]\nrescan = "900000h"\n')
+    own = site.folder / "own"
+    (own / "assets").mkdir(parents=True)
+    site.story("a.md", "A story")
+    with running(site):
+        eventually(lambda: (site.feeds / "all.html").exists())
+        (own / "entry.html").write_text("<p>mine: {{ entry.title }}</p>")
+        eventually(lambda: b"mine: A story" in (site.feeds / "all.html").read_bytes())
+        (own / "assets" / "feedd.css").write_text("body { color: teal }")
+        eventually(lambda: b"teal" in (site.feeds / "assets" / "feedd.css").read_bytes())
