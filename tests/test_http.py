@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -1038,3 +1039,41 @@ def test_ctrl_c_is_for_the_daemon_alone(tmp_path: Path) -> None:
         os.killpg(service.process.pid, signal.SIGINT)
         assert service.process.wait(10) == 0
         assert "not-served" not in service.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_ten_thousand_idle_and_two_hundred_slow_clients_delay_nobody(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 11_000:
+        pytest.skip(f"a process may have {hard} open files here")
+    site, place = Site(tmp_path), tmp_path / "http.sock"
+    site.configure(SETTINGS.format(place=place, age="5m"))
+    for number in range(50):
+        site.story(f"{number}.md", "Long " * 500 + str(number))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (11_000, hard))
+    try:
+        with Service(site.file, tmp_path) as service, ExitStack() as stack:
+            service.wait_for("READY=1")
+            server = _served_by(service, place)
+            for number in range(10_200):
+                connection = stack.enter_context(socket.socket(socket.AF_UNIX))
+                connection.connect(str(place))
+                is_slow = number % 51 == 0
+                path = b"/all.atom" if is_slow else b"/nothing"
+                connection.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path)
+                assert connection.recv(1 if is_slow else 4096).startswith(b"H")
+            site.story("new.md", "Breaking", publishedDateTime="2024-05-31T08:00:00Z")
+            started = time.monotonic()
+            eventually(lambda: b">Breaking<" in over(place, "/all.atom"))
+            assert time.monotonic() - started < 5
+            assert int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{server}/status").read_text())[0]) < 300 * 1024
+            assert child_of(service.process.pid) == server
+            assert service.stop() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def _served_by(service: Service, place: Path) -> int:
+    over(place, "/all.atom")
+    return child_of(service.process.pid)

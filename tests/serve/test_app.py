@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +23,13 @@ HEADERS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feeds]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
     folder = tmp_path_factory.mktemp("feeds")
     for name, size in (("all.atom", 5000), ("index.html", 100), ("old.atom", 10), ("long.txt", 100_000)):
         (folder / name).write_bytes(os.urandom(size // 2).hex().encode())
     manifest = Manifest("https://a.example/feeds/", ("https://hub.example/",), {"old.atom": "all.atom"}, ("gone.atom",))
     (folder / NAME).write_bytes(manifest.encode())
-    yield feeds(folder, 300, lambda: 2e9)
+    return feeds(folder, 300, lambda: 2e9)
 
 
 def waited_for(application: Feeds, method: str, path: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[Any, ...]:
