@@ -406,6 +406,22 @@ def test_health_is_told_during_a_run_without_waiting_for_it(site: Site, held: He
     assert (found["ready"], found["degraded"]) == (True, False)
 
 
+def test_who_asks_before_there_is_anything_to_tell_is_told_so(site: Site) -> None:
+    """The clock is looked at when the socket has just been opened."""
+    place, replies = site.state / "control.sock", []
+
+    def clock() -> float:
+        if place.exists() and not replies:
+            replies.extend(ask(place, command, 10) for command in ("health", "metrics"))
+        return float(site.now)
+
+    with running(site, clock=clock):
+        found = health(site)
+
+    assert [reply["problems"][0]["kind"] for reply in replies] == ["starting", "starting"]
+    assert found["ready"]
+
+
 def test_a_loop_without_a_sign_of_life_is_not_ready(site: Site) -> None:
     hands, held = [0.0], Held(alive=False)
     with running(site, open=held, monotonic=lambda: hands[0]) as inbox:
