@@ -44,6 +44,7 @@ SECRETS = (b"Embargoed", b"Unpublished")
 MEMORY = re.compile(
     rb"<(atom:)?updated>[^<]*</(atom:)?updated>|<lastBuildDate>[^<]*</lastBuildDate>|\"date_modified\":\"[^\"]*\",?"
     rb"|\s*<at:deleted-entry [^>]*/>"
+    rb"| xmlns:at=\"[^\"]*\""
 )
 ENTRIES = re.compile(rb'<entry|<item>|\{"id":')
 

@@ -226,7 +226,7 @@ class Proofread(Directory):
 UPDATED = re.compile(
     rb"(?<=<updated>)[^<]*|(?<=<atom:updated>)[^<]*|(?<=\"date_modified\":\")[^\"]*|(?<=<lastBuildDate>)[^<]*"
 )
-TOMBSTONE = re.compile(rb"\s*<at:deleted-entry [^>]*/>")
+TOMBSTONE = re.compile(rb"\s*<at:deleted-entry [^>]*/>| xmlns:at=\"[^\"]*\"")
 MADE_ID = re.compile(rb"(?<=tag:news\.example,2020:)(?!feeds/)[^<\"]+")
 
 

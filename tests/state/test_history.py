@@ -55,7 +55,9 @@ not_topics = ["Cloud"]
 
 DOMAINS = ("one.example", "www.two.example")
 TOPICS = ("AI", "ai", "Artificial Intelligence", "Cloud", "cloud")
-MEMORY = re.compile(rb"<updated>[^<]*</updated>|\"date_modified\":\"[^\"]*\",?|\s*<at:deleted-entry [^>]*/>")
+MEMORY = re.compile(
+    rb"<updated>[^<]*</updated>|\"date_modified\":\"[^\"]*\",?|\s*<at:deleted-entry [^>]*/>| xmlns:at=\"[^\"]*\""
+)
 PATHS = ("a.md", "b.md", "c.md", "sub/a.md", "sub/d.md")
 HOURS = st.integers(-2, 4)
 
