@@ -229,6 +229,7 @@ def test_an_answer_is_soon_asked_for_anew(place: Path) -> None:
         with Control(place, Inbox(0, 0), of(having("ready"))):
             assert (await call(application, "/healthz")).status == 200
         for _ in range(1000):
+            await asyncio.sleep(0)
             if (found := await call(application, "/healthz")).status != 200:
                 break
         return found.status
