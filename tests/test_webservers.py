@@ -171,6 +171,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
     return built(tmp_path_factory.mktemp("site"), HUBS)
 
 
+def test_nginx_has_nothing_to_say_about_what_it_is_told(site: Site, tmp_path: Path) -> None:
+    with serving("nginx", site, tmp_path) as server:
+        server.get("/feeds/all.atom")
+
+    assert (tmp_path / "nginx" / "log").read_text() == ""
+
+
 @pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving(request.param, site, tmp_path_factory.mktemp("server")) as server:
