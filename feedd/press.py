@@ -278,6 +278,7 @@ class Press:
 
         def settle(failed: list[Problem]) -> None:
             self._ledger.keep_feed(name, structs.replace(issue.known, stale=incomplete or bool(failed)))
+            self._list(name, issue.known.listing)
 
         under_way = _UnderWay(name, settle)
         names = (name, *run.desk.plan.aliases(name))
