@@ -677,6 +677,15 @@ def test_requests_in_a_row_are_answered_in_their_order(server: Served) -> None:
     assert answer.index(b"{}") < answer.index(b"<rss/>") < answer.index(ALL)
 
 
+def test_who_has_hung_up_half_is_still_answered(site: tuple[Path, Served]) -> None:
+    _, served = site
+    for _ in range(2):  # one that has to be read first, one that is at hand
+        with served.connect() as connection:
+            connection.sendall(b"GET /all.atom HTTP/1.1\r\nHost: a\r\n\r\n")
+            connection.shutdown(socket.SHUT_WR)
+            assert until_closed(connection).endswith(ALL)
+
+
 def test_a_flood_of_requests_in_a_row_is_cut_off(server: Served) -> None:
     answer = said(server.port, b"GET /all.atom HTTP/1.1\r\nHost: a\r\n\r\n" * 5000)
 

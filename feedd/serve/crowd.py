@@ -25,7 +25,7 @@ class Bounds:
     take: float = 30.0
     head_bytes: int = 16_384
     headers: int = 100
-    pipelined: int = 16
+    pipelined: int = 4
 
 
 class Guest(Protocol):

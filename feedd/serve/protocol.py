@@ -83,6 +83,11 @@ class Connection(HttpToolsProtocol):
         self._crowd.forget(self)
         super().connection_lost(exc)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn never answers who has hung up half
+        """The client sends no more, but may wait for an answer that is under way."""
+        self._ends = True
+        return self._is_answering()
+
     def pause_writing(self) -> None:
         """The client does not take what is sent."""
         self.blocked = self.loop.time()
@@ -180,7 +185,10 @@ class Connection(HttpToolsProtocol):
         must_wait = self._is_answering() or self.flow.write_paused or self._in_row >= self._crowd.bounds.pipelined
         if not self._at_once or must_wait or method not in ("GET", "HEAD"):
             return False
-        found = self._at_once(method, httptools.parse_url(self.url).path or b"", self.headers)
+        try:
+            found = self._at_once(method, httptools.parse_url(self.url).path or b"", self.headers)
+        except Exception:  # noqa: BLE001 - whoever waits for the answer is told of the same fault
+            found = None
         if found is None:
             return False
         answer, kind = found
