@@ -242,21 +242,20 @@ def test_the_tag_stays_while_the_bytes_do_also_over_restarts(site: tuple[Path, S
     assert served.get("/all.atom").headers["etag"] != before
 
 
-def test_a_file_from_the_future_is_not_younger_than_the_answer(site: tuple[Path, Served]) -> None:
+def test_a_file_from_the_future_has_no_date(site: tuple[Path, Served]) -> None:
     folder, served = site
     os.utime(folder / "all.rss", (time.time() + 1e6, time.time() + 1e6))
-    first, second = served.get("/all.rss").headers, served.get("/all.rss").headers
 
-    assert parsedate_to_datetime(first["last-modified"]) <= parsedate_to_datetime(first["date"])
-    assert first["last-modified"] == second["last-modified"]
+    assert "last-modified" not in served.get("/all.rss").headers
 
 
-def test_a_file_that_was_just_written_is_not_younger_than_the_answer(site: tuple[Path, Served]) -> None:
+def test_a_file_that_was_just_written_is_not_younger_than_the_answer_or_has_no_date(site: tuple[Path, Served]) -> None:
     folder, served = site
     for number in range(20):
         (folder / "all.rss").write_bytes(b"<rss/>" * number)
         headers = served.get("/all.rss").headers
-        assert parsedate_to_datetime(headers["last-modified"]) <= parsedate_to_datetime(headers["date"])
+        if "last-modified" in headers:
+            assert parsedate_to_datetime(headers["last-modified"]) <= parsedate_to_datetime(headers["date"])
 
 
 # 4: conditions

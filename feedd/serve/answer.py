@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from math import inf
 
 from feedd.serve.paths import Map
 from feedd.serve.resources import Resource, Variant
@@ -80,9 +81,10 @@ def answer(method: str, asked: dict[bytes, bytes], resource: Resource, notice: M
     if resource.kind.shared:
         head += _SHARED
     if asked:
-        if not _is_met(asked, variant, resource.modified):
+        modified = resource.modified if resource.modified_date else inf
+        if not _is_met(asked, variant, modified):
             return told(412, "The file is another one than you expect.")
-        if _has_already(asked, variant, resource.modified):
+        if _has_already(asked, variant, modified):
             return Answer(304, head)
     head += _described(resource, variant, notice)
     if method == "GET" and b"range" in asked and _is_same(asked.get(b"if-range"), variant):
@@ -94,9 +96,10 @@ def _described(resource: Resource, variant: Variant, notice: Map) -> list[Header
     """What a whole answer says beyond what one without a body does."""
     found: list[Header] = [
         (b"content-type", resource.kind.media_type),
-        (b"last-modified", resource.modified_date),
         (b"accept-ranges", b"bytes"),
     ]
+    if resource.modified_date:
+        found.append((b"last-modified", resource.modified_date))
     if variant.coding:
         found.append((b"content-encoding", variant.coding))
     if resource.kind.feed and (links := notice.links(resource.path)):
@@ -132,7 +135,7 @@ def takes_gzip(accepted: bytes) -> bool:
 # Conditions
 
 
-def _is_met(asked: dict[bytes, bytes], variant: Variant, modified: int) -> bool:
+def _is_met(asked: dict[bytes, bytes], variant: Variant, modified: float) -> bool:
     """Whether If-Match holds, or without it If-Unmodified-Since (RFC 9110, section 13.2.2)."""
     if (tags := asked.get(b"if-match")) is not None:
         return tags.strip() == b"*" or (b"", variant.tag) in _TAGS.findall(tags)
@@ -140,7 +143,7 @@ def _is_met(asked: dict[bytes, bytes], variant: Variant, modified: int) -> bool:
     return since is None or modified <= since
 
 
-def _has_already(asked: dict[bytes, bytes], variant: Variant, modified: int) -> bool:
+def _has_already(asked: dict[bytes, bytes], variant: Variant, modified: float) -> bool:
     """Whether the client has what it asks for: by If-None-Match, which compares weakly, or without it by
     If-Modified-Since.
     """

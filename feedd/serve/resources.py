@@ -61,7 +61,9 @@ class Variant:
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Resource:
     """A file as it was at a moment. `modified` is when it became so, as HTTP writes it, and in seconds since the epoch:
-    never later than when it was read. `packed` is there only if it is smaller.
+    never later than when it was read. `packed` is there only if it is smaller. While the second lasts in which it
+    became so, `modified_date` is empty: other bytes may follow with the same date, and who had asked in between would
+    take them for these (RFC 9110, section 8.8.2.2).
     """
 
     path: str
@@ -110,7 +112,7 @@ class Shelf:
             found = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - for each request
         except OSError:
             return None
-        if _stamp(found) != kept.stamp:
+        if _stamp(found) != kept.stamp or (not kept.modified_date and self._clock() >= kept.modified + 1):
             return None
         self._kept.move_to_end(path)
         return kept
@@ -168,8 +170,9 @@ class Shelf:
 
     def _described(self, path: str, kind: Kind, handle: int) -> Resource:
         found = os.fstat(handle)
-        modified = min(int(found.st_mtime), int(self._clock()))
-        date = formatdate(modified, usegmt=True).encode()
+        now = int(self._clock())
+        modified = min(int(found.st_mtime), now)
+        date = formatdate(modified, usegmt=True).encode() if modified < now else b""
         if found.st_size > self._room.largest:
             return Resource(path, kind, _stamp(found), modified, date, _looked_through(handle, found.st_size))
         plain, packed = _variants(b"".join(_chunks(handle)), kind)

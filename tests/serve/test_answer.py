@@ -1,6 +1,7 @@
 """Answers: conditions, codings and ranges, for all that clients may say."""
 
 import gzip
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -94,6 +95,16 @@ def test_not_modified_is_said_only_to_who_has_the_very_bytes(asked: dict[bytes, 
         assert dict(found.headers)[b"etag"] in tags or tags.strip() == b"*"
     if found.status == 304 and tags is None:
         assert b"if-modified-since" in asked
+
+
+def test_what_has_no_date_yet_is_sent_to_who_asks_by_date() -> None:
+    young = replace(FEED, modified_date=b"")
+    found = answer("GET", {b"if-modified-since": FEED.modified_date}, young, NOTICE, 300)
+
+    assert found.status == 200
+    assert b"last-modified" not in dict(found.headers)
+    assert answer("GET", {b"if-none-match": b'"plain"'}, young, NOTICE, 300).status == 304
+    assert answer("GET", {b"if-unmodified-since": FEED.modified_date}, young, NOTICE, 300).status == 412
 
 
 @given(st.binary(max_size=40), st.integers(0, 10_000))

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 from collections.abc import Coroutine
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,6 +81,21 @@ def test_the_moment_of_change_is_never_later_than_now(tmp_path: Path) -> None:
     for moment in (NOW - 5.5, NOW + 5):
         os.utime(tmp_path / "a.txt", (moment, moment))
         assert done(shelf(tmp_path).find("a.txt")).modified == min(int(moment), NOW)
+
+
+def test_a_file_has_no_date_before_the_second_is_over_in_which_it_was_written(tmp_path: Path) -> None:
+    async def story() -> list[bytes]:
+        now, found = [NOW + 0.5], []
+        kept = Shelf(tmp_path, lambda: now[0], SMALL)
+        (tmp_path / "a.txt").write_bytes(b"one")
+        os.utime(tmp_path / "a.txt", (NOW + 0.3, NOW + 0.3))
+        for moment in (NOW + 0.5, NOW + 0.9, NOW + 1, NOW + 2):
+            now[0] = moment
+            found.append((await kept.find("a.txt")).modified_date)
+        kept.close()
+        return found
+
+    assert done(story()) == [b"", b"", *[formatdate(NOW, usegmt=True).encode()] * 2]
 
 
 def test_memory_has_a_bound_and_what_was_asked_for_last_is_kept(tmp_path: Path) -> None:
