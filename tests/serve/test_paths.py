@@ -47,6 +47,11 @@ def test_names_come_back_from_their_escapes(parts: list[str]) -> None:
     assert below(("/" + quote(path)).encode()) == path
 
 
+def test_an_escaped_slash_is_none() -> None:
+    assert below(b"/topics/ai.atom") == "topics/ai.atom"
+    assert below(b"/topics%2fai.atom") is below(b"/topics%2Fai.atom") is None
+
+
 @pytest.mark.parametrize("base", ["", "https://a.example/", "no url", "https://[bad/", "https://a.example/no-slash"])
 def test_a_base_without_a_path_has_no_prefix(base: str) -> None:
     assert Map.of(Manifest(base)).meanings(b"/all.atom") == ("all.atom",)
