@@ -23,7 +23,7 @@ Archives, pages and the list of feeds are off, since a site to compare with has 
 `--everything` they are on, as they are by default.
 
 An editable install adds to every process what its finder takes to look for a package (10 to 50 ms, depending on what
-else is in that environment), which no installed feedd does: the first line says which of both this one is.
+else is in that environment), which no other does: what is printed begins with which of both this one is.
 
 What feedd is to achieve with 20,000 articles on two cores: cold at most half the time of Hugo 0.111 for the same site
 (articles, topics, providers; RSS and Atom), unchanged at most a twentieth of cold, memory at most 250 MiB.
