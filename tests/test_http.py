@@ -746,6 +746,13 @@ def test_a_head_that_comes_in_drops_is_not_waited_for(hurried: Hurried, first: b
     assert answer.startswith(b"HTTP/1.1 408 ") or not first
 
 
+def test_a_second_request_has_no_more_time_than_the_first(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "feeds")
+    with Hurried(folder, head=0.3, idle=60) as served, served.connect() as connection:
+        connection.sendall(b"GET /all.json HTTP/1.1\r\nHost: a\r\n\r\nGET /all")
+        assert b"HTTP/1.1 408 " in until_closed(connection)
+
+
 def test_who_asks_no_more_is_let_go(hurried: Hurried) -> None:
     with hurried.connect() as connection:
         connection.sendall(b"GET /all.json HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -943,6 +950,8 @@ def test_the_daemon_serves_what_it_publishes(tmp_path: Path) -> None:
         assert b"cache-control: public, max-age=90\r\n" in answer
         site.story("b.md", "World")
         eventually(lambda: b'"World"' in over(place, "/feeds/all.json"))
+        blocked = re.findall(r"SigBlk:\s+(\w+)", Path(f"/proc/{child_of(service.process.pid)}/status").read_text())
+        assert int(blocked[0], 16) == 0  # as they are in the daemon, which could not end it but by force
         assert service.stop() == 0
     assert not place.exists()
 
@@ -1044,6 +1053,7 @@ def test_ctrl_c_is_for_the_daemon_alone(tmp_path: Path) -> None:
     with Service(site.file, tmp_path, through=["setsid"]) as service:
         service.wait_for("READY=1")
         over(place, "/feeds/all.json")
+        assert os.getpgid(child_of(service.process.pid)) != service.process.pid
         os.killpg(service.process.pid, signal.SIGINT)
         assert service.process.wait(10) == 0
         assert "not-served" not in service.log.read_text()

@@ -221,6 +221,8 @@ class Connection(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
         else:
             self._crowd.rests(self)
+            if self._in_head:
+                self._crowd.begins(self)
 
     # The end
 
