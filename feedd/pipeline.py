@@ -133,6 +133,7 @@ class Pipeline:
         self._press: Press | None = None
         self._heard = _News()  # of this run
         self._former: dict[str, Card] = {}  # as they were before this run, of articles that changed
+        self._raised: list[str] = []  # feeds that told of articles as withdrawn which are public again
         self._complete = False
         self._untold, self._rescued = untold, bool(untold)
         self._lost: list[tuple[int, int]] = []  # when how many articles left, within `_LATELY`
@@ -253,7 +254,7 @@ class Pipeline:
             touched = Touched({name: set() for name in stale | self._observe_all(edits, now)}, everything=True)
             self._publish(touched, workers, now, outcome)
             self._stories = None
-        self._former, self._told_now = {}, {}
+        self._former, self._told_now, self._raised = {}, {}, []
         return edits, len(touched.feeds)
 
     def rest(self) -> None:
@@ -458,6 +459,8 @@ class Pipeline:
         for id in sorted({*edits.ids, *crossing, *updating, *self.index.relating(stories)}):
             if self._tell(id, now, id not in edits.reread) and (card := self.catalogue.get(id)):
                 self._touch(card, touched)
+        for name in self._raised:
+            touched.add(name)
         return touched
 
     def _touch(self, card: Card, touched: Touched) -> None:
@@ -494,7 +497,7 @@ class Pipeline:
         retracted = self.ledger.retract(id, now)
         if retracted:
             self._heard.left.append(id)
-            card = self.catalogue.get(id) or self._former.get(id)
+            card = self._former.get(id) or self.catalogue.get(id)  # the feeds that had it, whatever it says now
             self.ledger.bury(id, self.desk.plan.route(card) if card else (), now)
         return retracted
 
@@ -529,7 +532,7 @@ class Pipeline:
             return None
         (self._heard.changed if told and told.retracted is None else self._heard.came).append(card.id)
         if told and told.retracted is not None:
-            self.ledger.raise_up(card.id)
+            self._raised += self.ledger.raise_up(card.id)
         return new
 
     def _shown(self, links: Iterable[Link], now: int) -> tuple[Link, ...]:

@@ -1,8 +1,9 @@
 """Documents: what feedd publishes satisfies the specification of each format, and says the same in all of them.
 
-Whole runs over invented articles, read back. The rules are written from the texts: RFC 4287 (Atom), RSS 2.0 with the
-Best Practices Profile of the RSS Advisory Board, JSON Feed 1.1. That the rules notice what they should is tested too.
-How one field is mapped is tested in `feeds/`.
+Whole runs over invented articles, read back. The rules are written from the texts: RFC 4287 (Atom) with RFC 5005
+(archives) and RFC 6721 (withdrawn entries), RSS 2.0 with the Best Practices Profile of the RSS Advisory Board,
+JSON Feed 1.1, OPML 2.0, WebSub. That the rules notice what they should is tested too. How one field is mapped is
+tested in `feeds/`.
 """
 
 import copy
@@ -16,9 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import given, settings
@@ -35,10 +37,14 @@ with warnings.catch_warnings():
 
 BASE = "https://news.example/feeds/"
 SUFFIXES = ("atom", "rss", "json")
+HOUR = 3600
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
 DC = "{http://purl.org/dc/elements/1.1/}"
+DELETED = "{http://purl.org/atompub/tombstones/1.0}"
+HISTORY = "{http://purl.org/syndication/history/1.0}"
+MEDIA = "{http://search.yahoo.com/mrss/}"
 XML = "{http://www.w3.org/XML/1998/namespace}"
 
 # RFC 3987 leaves out white space, controls, these characters, and a percent sign that encodes nothing.
@@ -81,7 +87,7 @@ def counted(element: Any, once: str, at_most_once: str, prefix: str) -> Faults:
             yield f"{count(element, prefix + name)} {name} in {element.tag}"
 
 
-# Atom: RFC 4287
+# Atom: RFC 4287, RFC 5005, RFC 6721
 
 _IN_FEED = "author category contributor generator icon id link logo rights subtitle title updated entry"
 _IN_ENTRY = "author category content contributor id link published rights source summary title updated"
@@ -102,7 +108,8 @@ _ATTRIBUTES = {
     "rights": "type",
     "content": "type src",
 }
-_RELATIONS = {"alternate", "related", "self", "enclosure", "via", "hub", "next", "prev-archive", "current"}
+_OF_FEEDS = {"self", "hub", "current", "prev-archive", "next-archive"}
+_RELATIONS = {"alternate", "related", "enclosure", "via"} | _OF_FEEDS
 
 
 def atom_faults(data: bytes, url: str) -> Faults:
@@ -126,8 +133,51 @@ def atom_faults(data: bytes, url: str) -> Faults:
     own = [dict(link.attrib) for link in feed.findall(f"{ATOM}link") if link.get("rel") == "self"]
     if own != [{"href": url, "rel": "self", "type": "application/atom+xml"}]:
         yield f"self is {own}"
+    if [element.tag for element in feed][len(feed) - len(entries) :] != [f"{ATOM}entry"] * len(entries):
+        yield "entries do not come last"
+    yield from _history_faults(feed)
+    yield from _deleted_faults(feed)
     for element in feed.iter():
         yield from _atom_element(element)
+
+
+def _links(element: Any, relation: str) -> list[str]:
+    """Where an element of Atom or a channel of RSS leads by links of one relation."""
+    return [link.get("href") for link in element.findall(f"{ATOM}link") if link.get("rel") == relation]
+
+
+def _history_faults(feed: Any) -> Faults:
+    """RFC 5005: what is complete has no archives (section 2); an archive says so and names its feed (section 4)."""
+    yield from counted(feed, "", "complete archive", HISTORY)
+    marks = [element for element in feed.iter() if element.tag.startswith(HISTORY)]
+    if any(mark.getparent() is not feed or len(mark) or mark.text or mark.attrib for mark in marks):
+        yield "a mark of RFC 5005 is not empty, or not in the head"
+    for relation in ("current", "prev-archive", "next-archive"):
+        if len(_links(feed, relation)) > 1:
+            yield f"two links of relation {relation}"
+        if set(_links(feed, relation)) & set(_links(feed, "self")):
+            yield f"{relation} is the document itself"
+    if count(feed, f"{HISTORY}archive") != len(_links(feed, "current")):
+        yield "an archive without its feed, or a feed that has another"
+    if count(feed, f"{HISTORY}complete") and (count(feed, f"{HISTORY}archive") or _links(feed, "prev-archive")):
+        yield "complete, and yet there are archives"
+
+
+def _deleted_faults(feed: Any) -> Faults:
+    """RFC 6721, section 3."""
+    ids = {entry.findtext(f"{ATOM}id") for entry in feed.findall(f"{ATOM}entry")}
+    deleted = [element for element in feed.iter() if element.tag.startswith(DELETED)]
+    for element in deleted:
+        if element.tag != f"{DELETED}deleted-entry" or element.getparent() is not feed:
+            yield f"{element.tag} in {element.getparent().tag}"
+        if sorted(element.attrib) != ["ref", "when"] or len(element) or element.text:
+            yield f"deleted-entry with {dict(element.attrib)}"
+        if not (is_iri(element.get("ref")) and is_rfc3339(element.get("when"))):
+            yield f"deleted-entry of {element.get('ref')!r} at {element.get('when')!r}"
+        if element.get("ref") in ids:
+            yield f"{element.get('ref')} is there and withdrawn"
+    refs = Counter(element.get("ref") for element in deleted)
+    yield from (f"{ref} is withdrawn {times} times" for ref, times in refs.items() if times > 1)
 
 
 def _alternates(element: Any) -> list[tuple[str | None, str | None]]:
@@ -136,8 +186,8 @@ def _alternates(element: Any) -> list[tuple[str | None, str | None]]:
 
 
 def _atom_element(element: Any) -> Faults:
-    if not element.tag.startswith("{"):
-        yield f"{element.tag} is in no namespace"
+    if not element.tag.startswith((ATOM, MEDIA, HISTORY, DELETED)):
+        yield f"{element.tag} is in no namespace, or in an unknown one"
     if not element.tag.startswith(ATOM):
         return
     name, text = element.tag.removeprefix(ATOM), element.text or ""
@@ -183,8 +233,12 @@ def _atom_link(element: Any) -> Faults:
     rel, media_type = element.get("rel", "alternate"), element.get("type", "text/html")
     if not is_iri(element.get("href")):
         yield f"link to {element.get('href')!r}"
-    if rel not in _RELATIONS:
+    if rel not in _RELATIONS or (rel in _OF_FEEDS and element.getparent().tag == f"{ATOM}entry"):
         yield f"link of relation {rel!r}"
+    if rel == "hub" and not is_web_address(element.get("href")):
+        yield f"hub at {element.get('href')!r}"
+    if rel in {"current", "prev-archive", "next-archive"} and media_type != "application/atom+xml":
+        yield f"an archive of type {media_type}"
     if not MEDIA_TYPE.fullmatch(media_type):
         yield f"link of type {media_type!r}"
 
@@ -242,6 +296,11 @@ def _rss_channel(channel: Any, url: str) -> Faults:
     own = [dict(link.attrib) for link in channel.findall(f"{ATOM}link") if link.get("rel") == "self"]
     if own != [{"href": url, "rel": "self", "type": "application/rss+xml"}]:
         yield f"self is {own}"
+    yield from counted(channel, "", "complete", HISTORY)
+    if any(link.get("rel") not in {"self", "hub"} or len(link) or link.text for link in channel.iter(f"{ATOM}link")):
+        yield "a link that RSS has no use for"
+    if not all(is_web_address(hub) for hub in _links(channel, "hub")):
+        yield f"hubs at {_links(channel, 'hub')}"
     if not channel.findtext("ttl", "1").isdigit():
         yield "ttl is no number"
     if not LANGUAGE.fullmatch(channel.findtext("language", "en")):
@@ -325,6 +384,11 @@ def json_faults(data: bytes, url: str) -> Faults:
         yield f"version {feed.get('version')!r}"
     if feed.get("feed_url") != url:
         yield f"feed_url is {feed.get('feed_url')!r}"
+    if feed.get("next_url") == url:
+        yield "next_url is the document itself"
+    for hub in feed.get("hubs", []):
+        if sorted(hub) != ["type", "url"] or hub["type"] != "WebSub" or not is_web_address(hub["url"]):
+            yield f"hub {hub!r}"
     items = feed.get("items", [])
     ids = Counter(item.get("id") for item in items)
     yield from (f"id {id} occurs {times} times" for id, times in ids.items() if times > 1)
@@ -362,7 +426,53 @@ def _json_item(item: dict[str, Any]) -> Faults:
         yield f"tags {item['tags']!r}"
 
 
-FAULTS: dict[str, Callable[[bytes, str], Faults]] = {"atom": atom_faults, "rss": rss_faults, "json": json_faults}
+# OPML: 2.0, the parts on subscription lists
+
+_IN_HEAD = {"title", "dateCreated", "dateModified", "ownerName", "ownerEmail", "ownerId", "docs"}
+_OF_SUBSCRIPTIONS = {"type", "text", "title", "xmlUrl", "htmlUrl", "description", "language", "version"}
+
+
+def opml_faults(data: bytes, url: str) -> Faults:
+    """Where an OPML document is not a subscription list as OPML 2.0 has it."""
+    root = etree.fromstring(data)
+    if (root.tag, dict(root.attrib), [child.tag for child in root]) != ("opml", {"version": "2.0"}, ["head", "body"]):
+        yield "the root is not opml 2.0 with a head and a body"
+    head, body = root.find("head"), root.find("body")
+    for element in head if head is not None else ():
+        if element.tag not in _IN_HEAD or not element.text or len(element):
+            yield f"{element.tag} in the head"
+    for outline in body.iter() if body is not None else ():
+        if outline is not body:
+            yield from _outline_faults(outline)
+    if body is None or not len(body):
+        yield "no outline"
+
+
+def _outline_faults(outline: Any) -> Faults:
+    attributes = dict(outline.attrib)
+    if outline.tag != "outline" or (outline.text or "").strip() or (outline.tail or "").strip():
+        yield f"{outline.tag}, or text, among outlines"
+    if not attributes.get("text") or not all(attributes.values()):
+        yield f"a blank attribute: {attributes}"
+    if unknown := set(attributes) - _OF_SUBSCRIPTIONS:
+        yield f"attributes {sorted(unknown)}"
+    if attributes.get("type", "rss") != "rss" or ("type" in attributes) != ("xmlUrl" in attributes):
+        yield f"outline of type {attributes.get('type')!r}"
+    if "type" not in attributes and not len(outline):
+        yield "an outline that is neither a feed nor holds any"
+    for name in {"xmlUrl", "htmlUrl"} & set(attributes):
+        if not is_web_address(attributes[name]):
+            yield f"{name} is {attributes[name]!r}"
+    if not LANGUAGE.fullmatch(attributes.get("language", "en")):
+        yield f"language {attributes['language']!r}"
+
+
+FAULTS: dict[str, Callable[[bytes, str], Faults]] = {
+    "atom": atom_faults,
+    "rss": rss_faults,
+    "json": json_faults,
+    "opml": opml_faults,
+}
 
 
 def faults(documents: dict[str, bytes]) -> dict[str, list[str]]:
@@ -763,6 +873,28 @@ def test_an_article_comes_back_from_every_format_as_it_was_read(articles: list[W
         assert bool(links) == bool(shown["all.rss"])
 
 
+@settings(deadline=None, max_examples=40)
+@given(st.lists(_written, min_size=2, max_size=5))
+def test_an_article_comes_back_from_archives_as_from_a_feed_that_holds_everything(articles: list[Written]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = "[output]\nformats = ['atom', 'json']\ntopics = false\nproviders = false\nlimit = "
+        short, whole = Site(Path(folder, "short"), settings + "1"), Site(Path(folder, "whole"), settings + "1000")
+        for number, one in enumerate(articles):
+            for site in (short, whole):
+                site.write(f"{number}.md", one.text)
+        short.build()
+        whole.build()
+        documents = short.documents()
+        assert faults(documents) == {}
+        expected = {one.id: one for one in read("all.json", whole.documents()["all.json"])}
+        for suffix in ("atom", "json"):
+            start = f"all.{suffix}"
+            archives = told(documents, chain(documents, start))
+            assert len(archives) == len({one.id for one in archives})
+            assert {one.id: one for one in read(start, documents[start]) + archives} == expected
+            assert len(expected) < 2 or archives
+
+
 @given(_written)
 @settings(deadline=None, max_examples=50)
 def test_dates_and_titles_are_read_as_they_were_written(one: Written) -> None:
@@ -776,6 +908,451 @@ def test_dates_and_titles_are_read_as_they_were_written(one: Written) -> None:
 
 def _letters(text: str) -> str:
     return "".join(c for c in text if c.isascii() and c.isalnum())
+
+
+# Archives: RFC 5005, and next_url of JSON Feed
+
+HUBS = ("https://hub.example/?a=1&b=2", "https://second.example/")
+LONG = f"""
+[output]
+limit = 3
+[websub]
+hubs = ["{HUBS[0]}", "{HUBS[1]}"]
+[pages]
+enabled = true
+[[taxonomy.topic]]
+name = "Sea"
+aliases = ["Ocean"]
+[[feed]]
+name = "window"
+title = "What is new"
+max_age = "3d"
+[[feed]]
+name = "hot"
+title = "What is hot"
+min_heat = 10
+[[feed]]
+name = "best"
+title = "What is best"
+order = "quality"
+"""
+ARCHIVE = re.compile(r"(.+)/(\d{4}-\d\d)(?:-\d+)?\.(atom|json)")
+
+
+def write_months(site: Site) -> set[str]:
+    """Articles over months: the ids of those that are public at noon of 2024-06-01."""
+    days = ("2023-11-30T23:59:59Z", "2023-12-01T00:00:00Z", "2023-12-31T23:30:00-01:00", "2024-02-29", "2024-05-01")
+    for number, day in enumerate([*days, *(f"2024-05-{day}" for day in range(10, 32))]):
+        topics = ["AI", "Ocean"] if number % 3 else ["AI"]
+        site.story(f"{number:02}.md", topics=topics, publishedDateTime=day, heat=number, quality=number)
+    site.story("unpublished.md", publishedDateTime="2024-02-01", published=False)
+    site.story("embargoed.md", publishedDateTime="2024-06-01T12:00:01Z")
+    site.story("expired.md", publishedDateTime="2024-02-02", expiryDate="2024-06-01T12:00:00Z")
+    site.story("expiring.md", publishedDateTime="2024-02-03", expiryDate="2024-06-01T12:00:01Z")
+    site.story("told-again.md", publishedDateTime="2024-02-04", webUrl="https://source.example/00")
+    names = [*(f"{number:02}" for number in range(27)), "expiring"]
+    return {f"tag:news.example,2020:articles/{name}" for name in names}
+
+
+def write_many(site: Site) -> None:
+    """More articles of one month than fit in an archive document, many of them of one second."""
+    for number in range(254):
+        site.story(f"many-{number:03}.md", topics=["Many"], publishedDateTime=f"2024-03-01T00:{number // 60:02}:01Z")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """A site with more than fits into its feeds; tests only look."""
+    made = Site(tmp_path_factory.mktemp("long"), LONG)
+    write_months(made)
+    write_many(made)
+    assert [str(problem) for problem in made.build().problems] == []
+    return made
+
+
+def at(documents: dict[str, bytes], url: str) -> tuple[str, bytes]:
+    """The document at an address."""
+    assert url.startswith(BASE)
+    path = url.removeprefix(BASE)
+    return path, documents[path]
+
+
+def previous(path: str, data: bytes) -> str:
+    """The address of the document before this one, "" if there is none."""
+    if path.endswith(".json"):
+        return str(json.loads(data).get("next_url", ""))
+    return "".join(_links(etree.fromstring(data), "prev-archive"))
+
+
+def chain(documents: dict[str, bytes], start: str) -> list[str]:
+    """The paths of the archives of a document, as a reader finds them: the newest first."""
+    found: list[str] = []
+    path = start
+    while url := previous(path, documents[path]):
+        path, _ = at(documents, url)
+        assert path not in found
+        found.append(path)
+    return found
+
+
+def told(documents: dict[str, bytes], paths: list[str]) -> list[Shown]:
+    """What documents tell, one after the other."""
+    return [one for path in paths for one in read(path, documents[path])]
+
+
+def currents(documents: dict[str, bytes], suffix: str) -> list[str]:
+    return [path for path in of_format(documents, suffix) if not ARCHIVE.fullmatch(path)]
+
+
+every_with_archives = pytest.mark.parametrize("suffix", ["atom", "json"])
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES, "opml"])
+def test_every_document_of_a_site_with_archives_satisfies_its_format(long: Site, suffix: str) -> None:
+    documents = of_format(long.documents(), suffix)
+    documents.pop("topics/ocean." + suffix, None)  # it says that it is the one of the present name
+    assert documents
+    assert faults(documents) == {}
+    if suffix in {"atom", "rss"}:
+        assert {path: feedparser.parse(data).bozo for path, data in documents.items()} == dict.fromkeys(
+            documents, False
+        )
+
+
+@every_with_archives
+def test_the_chain_of_a_feed_reaches_every_public_article_once(tmp_path: Path, suffix: str) -> None:
+    site = Site(tmp_path, LONG)
+    public = write_months(site)
+    site.build()
+    documents = site.documents()
+    archives = chain(documents, f"all.{suffix}")
+    ids = [one.id for one in told(documents, archives)]
+    assert len(ids) == len(set(ids))
+    assert {*ids, *(one.id for one in read(f"all.{suffix}", documents[f"all.{suffix}"]))} == public
+    assert len(ids) > 20
+
+
+@every_with_archives
+def test_months_follow_each_other_and_hold_their_own_articles_newest_first(long: Site, suffix: str) -> None:
+    documents = long.documents()
+    for start in currents(documents, suffix):
+        archives = chain(documents, start)
+        moments = [one.published for one in told(documents, archives)]
+        assert moments == sorted(moments, reverse=True)
+        for path in archives:
+            found = ARCHIVE.fullmatch(path)
+            assert found
+            assert found[1] == start.removesuffix(f".{suffix}").replace("ocean", "sea")
+            shown = read(path, documents[path])
+            assert shown == sorted(shown, key=lambda one: (-one.published, one.id))
+            assert {datetime.fromtimestamp(one.published, UTC).strftime("%Y-%m") for one in shown} == {found[2]}
+    names = [path.rpartition("/")[2].partition(".")[0] for path in chain(documents, f"all.{suffix}")]
+    assert names == ["2024-05", "2024-03-2", "2024-03", "2024-02", "2024-01", "2023-12", "2023-11"]
+
+
+@every_with_archives
+def test_every_archive_is_in_the_chain_of_its_feed(long: Site, suffix: str) -> None:
+    documents = long.documents()
+    starts = [path for path in currents(documents, suffix) if "ocean" not in path]
+    reached = [path for start in starts for path in chain(documents, start)]
+    assert sorted(reached) == sorted(path for path in documents if path.endswith(suffix) and ARCHIVE.fullmatch(path))
+    assert len(reached) > 10
+
+
+def test_an_archive_names_its_feed_and_is_one_of_it(long: Site) -> None:
+    documents = long.documents()
+    for start in currents(documents, "atom"):
+        feed = etree.fromstring(documents[start])
+        for path in chain(documents, start):
+            archive = etree.fromstring(documents[path])
+            assert _links(archive, "current") == _links(feed, "self")
+            assert [archive.findtext(f"{ATOM}{name}") for name in ("id", "title")] == [
+                feed.findtext(f"{ATOM}{name}") for name in ("id", "title")
+            ]
+
+
+def test_a_feed_is_complete_where_everything_fits_and_then_only(long: Site) -> None:
+    documents = long.documents()
+    complete = {}
+    for path in currents(documents, "atom") + currents(documents, "rss"):
+        root = etree.fromstring(documents[path])
+        complete[path] = count(root[0] if path.endswith(".rss") else root, f"{HISTORY}complete") == 1
+    assert {path for path, one in complete.items() if one} == {"window.atom", "window.rss"}
+    assert not any(b"complete" in documents[path] for path in chain(documents, "all.atom"))
+
+
+def test_a_feed_that_shows_a_selection_of_what_is_new_has_no_archives(long: Site) -> None:
+    documents = long.documents()
+    for name in ("window", "best"):
+        assert chain(documents, f"{name}.atom") == chain(documents, f"{name}.json") == []
+    assert len(chain(documents, "hot.atom")) == 1
+
+
+def test_an_entry_is_the_same_in_an_archive_and_in_the_feed(long: Site) -> None:
+    documents = long.documents()
+    pattern = {"atom": rb"<entry.*?</entry>", "json": rb'\{"id":.*'}
+    for suffix, one in pattern.items():
+        for start in currents(documents, suffix):
+            in_feed = {data.strip(b",") for data in re.findall(one, documents[start])}
+            archives = b"".join(documents[path] for path in chain(documents, start))
+            kept = {data.strip(b",") for data in re.findall(one, archives)}
+            ids = {one.id for one in read(start, documents[start])}
+            both = ids & {one.id for one in told(documents, chain(documents, start))}
+            assert len(in_feed & kept) == len(both)
+        assert both
+
+
+def test_archives_are_the_same_in_atom_and_json(long: Site) -> None:
+    documents = long.documents()
+    archives = [path for path in documents if ARCHIVE.fullmatch(path) and path.endswith(".atom")]
+    assert {path: read(path, documents[path]) for path in archives} == {
+        path: read(other, documents[other]) for path in archives for other in [path.replace(".atom", ".json")]
+    }
+
+
+def test_an_archived_article_leaves_when_it_expires_and_is_told_as_withdrawn(tmp_path: Path) -> None:
+    site = Site(tmp_path, "[output]\nlimit = 3")
+    public = write_months(site)
+    site.build()
+    site.now += 1
+    site.build()
+    documents = site.documents()
+    expiring = "tag:news.example,2020:articles/expiring"
+    for suffix in ("atom", "json"):
+        paths = [f"all.{suffix}", *chain(documents, f"all.{suffix}")]
+        ids = {one.id for one in told(documents, paths)}
+        assert ids == (public - {expiring}) | {"tag:news.example,2020:articles/embargoed"}
+    assert [path for path, refs in withdrawn(documents).items() if expiring in refs] == [
+        "all.atom",
+        "providers/source.example.atom",
+        "topics/ai.atom",
+    ]
+    assert faults(documents) == {}
+
+
+def test_without_archives_there_are_none_and_no_document_leads_to_one(tmp_path: Path) -> None:
+    site = Site(tmp_path, "[output]\nlimit = 3\narchives = false")
+    write_months(site)
+    site.build()
+    documents = site.documents()
+    assert [path for path in documents if ARCHIVE.fullmatch(path)] == []
+    assert [path for path in currents(documents, "atom") + currents(documents, "json") if chain(documents, path)] == []
+    assert faults(documents) == {}
+
+
+# Withdrawn entries: RFC 6721
+
+
+def withdrawn(documents: dict[str, bytes]) -> dict[str, dict[str, int]]:
+    """For each Atom document that tells of withdrawn entries, their ids, and since when."""
+    found: dict[str, dict[str, int]] = {}
+    for path, data in sorted(of_format(documents, "atom").items()):
+        for element in etree.fromstring(data).iterfind(f"{DELETED}deleted-entry"):
+            found.setdefault(path, {})[element.get("ref")] = _seconds(element.get("when"))
+    return found
+
+
+STORY = "tag:news.example,2020:articles/one"
+WITHDRAWALS: dict[str, Callable[[Site], object]] = {
+    "published-is-false": lambda site: site.story("one.md", topics=["AI", "Sea"], published=False),
+    "removed": lambda site: site.story("one.md", topics=["AI", "Sea"], removed=True),
+    "deleted": lambda site: (site.content / "one.md").unlink(),
+    "expired": lambda site: site.story("one.md", topics=["AI", "Sea"], expiryDate="2024-06-01"),
+    "under-embargo": lambda site: site.story("one.md", topics=["AI", "Sea"], publishedDateTime="2999-01-01"),
+    "and-its-topics-edited": lambda site: site.story("one.md", topics=["Land"], published=False),
+    "expired-and-its-topics-edited": lambda site: site.story("one.md", topics=["Land"], expiryDate="2024-06-01"),
+    "under-embargo-and-moved": lambda site: site.story("one.md", topics=["Land"], publishedDateTime="2999-01-01"),
+}
+
+
+def with_topics(folder: Path, settings: str = "") -> Site:
+    """A site that has published an article in two topics, among others in these and in another."""
+    site = Site(folder, settings)
+    site.story("one.md", topics=["AI", "Sea"])
+    site.story("two.md", topics=["AI", "Land"])
+    site.story("three.md", topics=["Sea"])
+    site.build()
+    site.now += HOUR
+    return site
+
+
+@pytest.mark.parametrize("way", WITHDRAWALS)
+def test_feeds_that_had_an_article_tell_that_it_was_withdrawn_and_no_others_do(tmp_path: Path, way: str) -> None:
+    site = with_topics(tmp_path)
+    had = {path for path, data in of_format(site.documents(), "atom").items() if STORY in data.decode()}
+    assert had == {"all.atom", "providers/source.example.atom", "topics/ai.atom", "topics/sea.atom"}
+    WITHDRAWALS[way](site)
+    site.build()
+    documents = site.documents()
+    assert withdrawn(documents) == {path: {STORY: site.now} for path in had}
+    assert faults(documents) == {}
+    assert not any(STORY.encode() in data for path, data in documents.items() if path not in had)
+    assert not any(feedparser.parse(documents[path]).bozo for path in had)
+
+
+def test_an_article_that_is_public_elsewhere_was_not_withdrawn(tmp_path: Path) -> None:
+    site = with_topics(tmp_path)
+    site.story("one.md", topics=["Land"])
+    site.build()
+    assert STORY not in {one.id for one in read("topics/ai.atom", site.documents()["topics/ai.atom"])}
+    assert withdrawn(site.documents()) == {}
+
+
+def test_what_was_withdrawn_is_told_for_the_time_that_is_set(tmp_path: Path) -> None:
+    site = with_topics(tmp_path, '[output]\ntombstones = "2d"')
+    WITHDRAWALS["published-is-false"](site)
+    site.build()
+    site.now += 2 * 24 * HOUR - 1
+    site.build()
+    assert len(withdrawn(site.documents())) == 4
+    site.now += 1
+    report = site.build()
+    assert withdrawn(site.documents()) == {}
+    assert len(report.written) == 4
+    assert b"atompub" not in b"".join(site.documents().values())
+
+
+def test_what_is_published_again_is_no_longer_told_as_withdrawn_and_is_newer(tmp_path: Path) -> None:
+    site = with_topics(tmp_path)
+    WITHDRAWALS["published-is-false"](site)
+    site.build()
+    when = site.now
+    site.now += HOUR
+    site.story("one.md", topics=["AI"])
+    site.build()
+    documents = site.documents()
+    assert withdrawn(documents) == {}
+    (entry,) = [one for one in read("all.atom", documents["all.atom"]) if one.id == STORY]
+    assert entry.updated > when
+    assert faults(documents) == {}
+
+
+def test_many_that_were_withdrawn_are_valid_and_the_newest_first(tmp_path: Path) -> None:
+    site = Site(tmp_path, "[guard]\ncount = 1000")
+    for number in range(130):
+        site.story(f"{number:03}.md")
+    site.build()
+    for start, many in ((0, 20), (20, 110)):
+        site.now += HOUR
+        for number in range(start, start + many):
+            site.story(f"{number:03}.md", published=False)
+        site.build()
+    documents = site.documents()
+    assert faults(documents) == {}
+    for told in withdrawn(documents).values():
+        assert list(told.values()) == [site.now] * 100
+    assert len(withdrawn(documents)) == 3
+
+
+def test_a_withdrawn_article_of_an_archive_is_gone_from_it_and_told_by_the_feed(tmp_path: Path) -> None:
+    site = Site(tmp_path, "[output]\nlimit = 3")
+    public = write_months(site)
+    site.build()
+    story = "tag:news.example,2020:articles/03"
+    site.story("03.md", publishedDateTime="2024-02-29", published=False)
+    site.build()
+    documents = site.documents()
+    for suffix in ("atom", "json"):
+        paths = [f"all.{suffix}", *chain(documents, f"all.{suffix}")]
+        ids = {one.id for one in told(documents, paths)}
+        assert ids == public - {story}
+    telling = [path for path, refs in withdrawn(documents).items() if story in refs]
+    assert telling == ["all.atom", "providers/source.example.atom", "topics/ai.atom"]
+
+
+def test_an_article_that_was_never_public_is_not_told_as_withdrawn(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("one.md", publishedDateTime="2024-06-02")
+    site.story("two.md", published=False)
+    site.story("three.md", expiryDate="2024-05-02")
+    site.story("four.md")
+    site.build()
+    for path in ("one.md", "two.md", "three.md"):
+        (site.content / path).unlink()
+    site.now += HOUR
+    site.build()
+    assert withdrawn(site.documents()) == {}
+
+
+# Hubs, the style sheet, the list of feeds, pages
+
+
+def test_every_feed_names_every_hub_and_archives_name_none(long: Site) -> None:
+    documents = long.documents()
+    for path in currents(documents, "atom"):
+        assert _links(etree.fromstring(documents[path]), "hub") == list(HUBS)
+    for path in currents(documents, "rss"):
+        assert _links(etree.fromstring(documents[path])[0], "hub") == list(HUBS)
+    for path in currents(documents, "json"):
+        assert json.loads(documents[path])["hubs"] == [{"url": hub, "type": "WebSub"} for hub in HUBS]
+    assert not any(b"hub.example" in data for path, data in documents.items() if ARCHIVE.fullmatch(path))
+
+
+def test_browsers_find_a_style_sheet_for_every_feed(long: Site) -> None:
+    documents = long.documents()
+    for path, data in (of_format(documents, "atom") | of_format(documents, "rss")).items():
+        instructions = etree.fromstring(data).xpath("/processing-instruction('xml-stylesheet')")
+        assert [(path, one.get("type")) for one in instructions] == [(path, "text/css")]
+        assert at(documents, instructions[0].get("href"))[0].endswith(".css")
+
+
+def test_without_pages_there_is_no_style_sheet_to_ask_for(site: Site) -> None:
+    assert not any(b"<?xml-stylesheet" in data for data in site.documents().values())
+
+
+def test_the_list_of_feeds_names_every_feed_once_and_no_archive(long: Site) -> None:
+    documents = long.documents()
+    outlines = list(etree.fromstring(documents["feeds.opml"]).iter("outline"))
+    feeds = [outline.get("xmlUrl") for outline in outlines if outline.get("xmlUrl")]
+    present = [path for path in currents(documents, "atom") if path != "topics/ocean.atom"]
+    assert sorted(at(documents, url)[0] for url in feeds) == sorted(present)
+    for outline in outlines:
+        if outline.get("xmlUrl"):
+            feed = etree.fromstring(at(documents, outline.get("xmlUrl"))[1])
+            assert outline.get("title") == outline.get("text") == feed.findtext(f"{ATOM}title")
+            assert at(documents, outline.get("htmlUrl"))
+
+
+class Page(HTMLParser):
+    """What a page links to and asks for, and what of its elements is not closed, or closed twice."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.feed(data.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.faults += [f"{tag} with two {name}" for name, n in Counter(name for name, _ in attrs).items() if n > 1]
+        self.links += [found[name] for name in ("href", "src") if name in found]
+        self.ids += [found["id"]] if "id" in found else []
+        if tag not in {"meta", "link", "img", "input", "br", "hr", "source", "wbr", "use", "path", "circle", "rect"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(f"{tag} is closed")
+
+
+def test_pages_are_well_formed_and_lead_to_what_is_there(long: Site) -> None:
+    documents = long.documents()
+    pages = of_format(documents, "html")
+    assert len(pages) == 1 + len(currents(documents, "atom"))
+    for path, data in pages.items():
+        page = Page(data)
+        assert (path, page.open, page.faults) == (path, [], [])
+        assert max(Counter(page.ids).values(), default=1) == 1
+        for link in page.links:
+            url = urljoin(BASE + path, link)
+            assert not url.startswith(BASE) or url.partition("#")[0].removeprefix(BASE) in {*documents, ""}, link
+
+
+def test_no_archive_has_a_page(long: Site) -> None:
+    pages = {path.removesuffix(".html") for path in of_format(long.documents(), "html")}
+    assert pages - {"index"} == {path.removesuffix(".atom") for path in currents(long.documents(), "atom")}
 
 
 # That the rules above notice
@@ -811,6 +1388,14 @@ def _attribute(path: str, name: str, value: str) -> Callable[[Any], None]:
     return change
 
 
+def _link(relation: str, media_type: str) -> Any:
+    return etree.Element(f"{ATOM}link", rel=relation, href="https://news.example/feeds/x.atom", type=media_type)
+
+
+def _deleted(ref: str, when: str) -> Any:
+    return etree.Element(f"{DELETED}deleted-entry", ref=ref, when=when)
+
+
 A = ATOM
 ATOM_DAMAGE = {
     "no-id": _without(f"{A}id"),
@@ -839,6 +1424,34 @@ ATOM_DAMAGE = {
     "misplaced-element": lambda root: etree.SubElement(root.find(f"{A}entry"), f"{A}subtitle"),
     "element-of-no-namespace": lambda root: etree.SubElement(root, "extra", {}),
     "markup-in-text": lambda root: etree.SubElement(root.find(f"{A}entry/{A}title"), f"{A}b"),
+    "unknown-namespace": lambda root: etree.SubElement(root.find(f"{A}entry"), "{http://nobody.example/}x"),
+    "entry-before-title": lambda root: root.insert(0, root.find(f"{A}entry")),
+    "complete-twice": _doubled(f"{HISTORY}complete"),
+    "complete-with-text": _said(f"{HISTORY}complete", "yes"),
+    "complete-and-archive": lambda root: etree.SubElement(root, f"{HISTORY}archive"),
+    "archive-without-its-feed": lambda root: (
+        _without(f"{HISTORY}complete")(root) or root.insert(0, etree.Element(f"{HISTORY}archive"))
+    ),
+    "complete-before-an-archive": lambda root: root.insert(0, _link("prev-archive", "application/atom+xml")),
+    "current-without-archive": lambda root: root.insert(0, _link("current", "application/atom+xml")),
+    "archive-in-another-format": lambda root: (
+        _without(f"{HISTORY}complete")(root) or root.insert(0, _link("prev-archive", "application/rss+xml"))
+    ),
+    "archive-of-an-entry": lambda root: (
+        root.find(f"{A}entry").append(_link("prev-archive", "application/atom+xml"))
+    ),
+    "hub-at-no-web-address": lambda root: root.insert(0, etree.Element(f"{A}link", rel="hub", href="tag:x,2020:hub")),
+    "deleted-without-when": lambda root: root.insert(0, etree.Element(f"{DELETED}deleted-entry", ref="tag:x,2020:y")),
+    "deleted-at-no-time": lambda root: root.insert(0, _deleted("tag:x,2020:y", "yesterday")),
+    "deleted-without-id": lambda root: root.insert(0, _deleted("y", "2024-05-01T08:00:00Z")),
+    "deleted-and-there": lambda root: (
+        root.insert(0, _deleted(root.findtext(f"{A}entry/{A}id"), "2024-05-01T08:00:00Z"))
+    ),
+    "deleted-twice": lambda root: [root.insert(0, _deleted("tag:x,2020:y", f"2024-05-0{day}")) for day in (1, 2)],
+    "deleted-in-an-entry": lambda root: (
+        root.find(f"{A}entry").append(_deleted("tag:x,2020:y", "2024-05-01T08:00:00Z"))
+    ),
+    "deleted-after-the-entries": lambda root: root.append(_deleted("tag:x,2020:y", "2024-05-01T08:00:00Z")),
 }
 
 RSS_DAMAGE = {
@@ -863,6 +1476,9 @@ RSS_DAMAGE = {
         or _without("channel/item/description")(root)
     ),
     "relative-address-in-html": _said("channel/item/description", '<a href="here">x</a>'),
+    "complete-twice": _doubled(f"channel/{HISTORY}complete"),
+    "unknown-link": lambda root: root[0].insert(0, _link("prev-archive", "application/rss+xml")),
+    "hub-at-no-web-address": lambda root: root[0].insert(0, etree.Element(f"{A}link", rel="hub", href="tag:x,2020:h")),
     "named-reference": lambda root: None,
 }
 
@@ -891,6 +1507,30 @@ JSON_DAMAGE: dict[str, Callable[[dict[str, Any]], object]] = {
     "empty-title": lambda feed: feed["items"][0].update(title=""),
     "bad-language": lambda feed: feed.update(language="en_GB"),
     "extension-is-text": lambda feed: feed.update(_feedd="x"),
+    "next-is-itself": lambda feed: feed.update(next_url=feed["feed_url"]),
+    "relative-next": lambda feed: feed.update(next_url="all/2024-05.json"),
+    "hub-without-type": lambda feed: feed.update(hubs=[{"url": "https://hub.example/"}]),
+    "hub-of-another-type": lambda feed: feed.update(hubs=[{"type": "x", "url": "https://hub.example/"}]),
+    "hub-at-no-web-address": lambda feed: feed.update(hubs=[{"type": "WebSub", "url": "hub.example"}]),
+}
+
+OPML_DAMAGE = {
+    "version-1": _attribute(".", "version", "1.0"),
+    "no-head": _without("head"),
+    "no-body": _without("body"),
+    "no-outlines": lambda root: root.find("body").clear(),
+    "blank-title": _said("head/title", ""),
+    "unknown-element": lambda root: etree.SubElement(root.find("head"), "updated"),
+    "outline-without-text": lambda root: root.find("body/outline").attrib.pop("text"),
+    "relative-address": _attribute("body/outline", "xmlUrl", "all.atom"),
+    "relative-page": _attribute("body/outline", "htmlUrl", "all.html"),
+    "no-address": lambda root: root.find("body/outline").attrib.pop("xmlUrl"),
+    "no-type": lambda root: root.find("body/outline").attrib.pop("type"),
+    "another-type": _attribute("body/outline", "type", "link"),
+    "unknown-attribute": _attribute("body/outline", "icon", "https://news.example/i.png"),
+    "bad-language": _attribute("body/outline", "language", "en_GB"),
+    "empty-folder": lambda root: etree.SubElement(root.find("body"), "outline", text="Nothing"),
+    "text-between": _said("body/outline", "x"),
 }
 
 
@@ -929,3 +1569,11 @@ def test_the_rules_of_json_feed_notice(plain: dict[str, bytes], damage: str) -> 
     assert list(json_faults(json.dumps(feed).encode(), f"{BASE}all.json")) == []
     JSON_DAMAGE[damage](feed)
     assert list(json_faults(json.dumps(feed).encode(), f"{BASE}all.json")) != []
+
+
+@pytest.mark.parametrize("damage", OPML_DAMAGE)
+def test_the_rules_of_opml_notice(long: Site, damage: str) -> None:
+    root = etree.fromstring(long.documents()["feeds.opml"])
+    assert list(opml_faults(etree.tostring(root), f"{BASE}feeds.opml")) == []
+    OPML_DAMAGE[damage](root)
+    assert list(opml_faults(etree.tostring(root), f"{BASE}feeds.opml")) != []

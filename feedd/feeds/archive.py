@@ -4,9 +4,9 @@ In: the public articles of a feed, month by month, and what is known of its arch
 are from now on, which must be written, and which must go. Pure.
 
 A month's articles are cut into parts, the oldest first, so that a new article changes the last part at most. There is a
-document for each part that holds an article older than all in the feed itself. So a part that once was closed changes
-only when one of its articles does; what it shares with the feed readers tell by the ids. Each document names the one
-before it, and the feed names the last. Months are those of UTC.
+document for each part up to the last article that the feed itself does not reach. So a part that once was closed
+changes only when one of its articles does; what it shares with the feed readers tell by the ids. Each document names
+the one before it, and the feed names the last. Months are those of UTC.
 """
 
 import math
@@ -19,7 +19,7 @@ from operator import attrgetter
 
 from msgspec import Struct
 
-from feedd.feeds.select import Card, Selection, Spec, place
+from feedd.feeds.select import Card, Selection, Spec, newest, place
 
 PART = 250
 """The most articles in an archive document."""
@@ -163,13 +163,15 @@ def arrange(
 def _parts(
     month: str, selection: Selection, members: Callable[[str], Sequence[Card]]
 ) -> Mapping[int, Sequence[Card]]:
-    """The parts of a month that have a document, by number."""
+    """The parts of a month that have a document, by number: up to the last article that the feed does not reach. Of one
+    second the feed takes those with lower ids first.
+    """
     if selection.whole or not selection.cards:
         return {}
-    oldest = min(map(place, selection.cards))
+    last = max(map(newest, selection.cards))
     cards = members(month)
-    parts = [cards[start : start + PART] for start in range(0, len(cards), PART)]
-    return {number: part for number, part in enumerate(parts, 1) if place(part[0]) < oldest}
+    end = max((index for index, card in enumerate(cards, 1) if newest(card) > last), default=0)
+    return {number: cards[start : start + PART] for number, start in enumerate(range(0, end, PART), 1)}
 
 
 def _volume(key: Part, previous: str, cards: Sequence[Card], look: Callable[[Card], bytes], head: bytes) -> Volume:
@@ -177,10 +179,9 @@ def _volume(key: Part, previous: str, cards: Sequence[Card], look: Callable[[Car
     digest.update(previous.encode())
     for card in cards:
         digest.update(look(card))
-    newest = cards[-1]
-    return Volume(
-        Archived(*key, previous, len(cards), newest.since, newest.id, digest.digest()), tuple(reversed(cards))
-    )
+    last = cards[-1]
+    archived = Archived(*key, previous, len(cards), last.since, last.id, digest.digest())
+    return Volume(archived, tuple(sorted(cards, key=newest)))
 
 
 def count(archives: Sequence[Archived], selection: Selection) -> int:

@@ -339,15 +339,16 @@ def _candidates(spec: Spec, shelf: Sequence[Card], now: int) -> Iterator[Card]:
             yield card
 
 
-def _newest(card: Card) -> tuple[int, str]:
+def newest(card: Card) -> tuple[int, str]:
+    """The place of a card in a feed that has the newest first; ties by id."""
     return -card.since, card.id
 
 
 ORDERS: dict[str, Callable[[Card], tuple[int, ...] | tuple[int, str] | tuple[int, int, str]]] = {
-    "newest": _newest,
+    "newest": newest,
     "oldest": place,
-    "quality": lambda card: (-card.traits.quality, *_newest(card)),
-    "heat": lambda card: (-card.traits.heat, *_newest(card)),
+    "quality": lambda card: (-card.traits.quality, *newest(card)),
+    "heat": lambda card: (-card.traits.heat, *newest(card)),
 }
 """The orders of a feed; ties by publication, newest first, then by id."""
 

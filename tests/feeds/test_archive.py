@@ -159,6 +159,18 @@ def test_what_could_not_be_written_is_written_again() -> None:
     assert [volume.archived for volume in archives.changed] == list(old.documents)
 
 
+@given(st.integers(1, 4), st.lists(st.integers(0, 3), min_size=1, max_size=12))
+def test_of_articles_of_one_second_none_is_lost(limit: int, minutes: list[int]) -> None:
+    spec = structs.replace(SPEC, limit=limit)
+    cards = [Card(n, f"id{n}", n, at("2024-05-01") + minute, None, TRAITS) for n, minute in enumerate(minutes)]
+    shelf = sorted(cards, key=place)
+    in_feed, archives = [one.id for one in chosen(shelf, spec).cards], arranged(shelf, spec=spec)
+    kept = [card.id for volume in archives.changed for card in volume.cards]
+    assert {*in_feed, *kept} == {card.id for card in cards}
+    assert bool(kept) == (len(cards) > limit)
+    assert count(archives.documents, chosen(shelf, spec)) == len(cards)
+
+
 def test_a_feed_that_forgets_has_no_archives() -> None:
     assert has_archives(SPEC)
     assert not has_archives(structs.replace(SPEC, max_age=DAY))
