@@ -387,20 +387,32 @@ class Press:
     # What goes
 
     def _clear(self, run: Run, name: str, issue: _Issue, outcome: Outcome) -> None:
-        """Remove the archives that a feed has no more, and its pages where there are to be none."""
+        """Remove the archives that a feed has no more, and its pages where there are to be none. A former name of a
+        topic may have been a feed with archives, and in lists of feeds, before: it is neither any more.
+        """
         for key in issue.archives.gone:
             self._ledger.forget_archive(name, *key)
-        there = {archive.name(one.key) for one in issue.archives.documents}
         suffixes = self._archive_suffixes(run)
+        there = (archive.name(one.key) for one in issue.archives.documents)
         wanted = {f"{name}/{one}.{suffix}" for one in there for suffix in suffixes}
-        for path in self._ledger.below(f"{name}/"):
+        names = (name, *run.desk.plan.aliases(name))
+        for path in (path for one in names for path in self._ledger.below(f"{one}/")):
             if path not in wanted and archive.part_named(path.rpartition("/")[2].rpartition(".")[0]):
                 self._remove(path, outcome)
+        for former in names[1:]:
+            self._forget_feed(former)
         if not self.config.pages.enabled:
             unused = self._in_unused_formats(run)
-            for one in (name, *run.desk.plan.aliases(name)):
-                if f"{one}.{PAGE}" in unused:
-                    self._remove(f"{one}.{PAGE}", outcome)
+            for path in (path for one in names if (path := f"{one}.{PAGE}") in unused):
+                self._remove(path, outcome)
+
+    def _forget_feed(self, name: str) -> None:
+        """What was a feed of its own leads to another one now."""
+        for archived in self._ledger.archives(name):
+            self._ledger.forget_archive(name, *archived.key)
+        if (known := self._ledger.feed(name)) and known.listing:
+            self._ledger.keep_feed(name, structs.replace(known, listing=None))
+        self._list(name, None)
 
     def _remove(self, path: str, outcome: Outcome) -> None:
         written = self._ledger.written(path)

@@ -3,6 +3,7 @@
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -289,3 +290,81 @@ def test_a_former_name_in_a_format_that_is_used_no_more_shows_nothing(tmp_path: 
     site.build()
     assert leaks(site) == []
     assert not (site.feeds / "topics" / "sea.rss").exists()
+
+
+# Pages, lists and archives
+
+EVERYTHING = "[output]\nlimit = 1\n[pages]\nenabled = true\n"
+
+
+def furnished(tmp_path: Path, settings: str = EVERYTHING, **front: Any) -> Site:
+    """A site where the story is the newest of its topic, and in an archive of all others."""
+    site = Site(tmp_path, settings)
+    site.story("first.md", SECRET, topics=["Ocean"], **front)
+    site.story("later.md", publishedDateTime="2024-05-20T08:00:00Z")
+    site.story("latest.md", publishedDateTime="2024-05-21T08:00:00Z")
+    return site
+
+
+def test_a_published_story_is_on_pages_in_lists_and_in_archives(tmp_path: Path) -> None:
+    site = furnished(tmp_path)
+    site.build()
+    assert {"topics/ocean.html", "index.html", "all/2024-05.atom", "all/2024-05.json"} <= set(leaks(site))
+
+
+@pytest.mark.parametrize("front", [{"published": False}, {"removed": True}, {"publishedDateTime": "2030-01-01"}])
+def test_a_withdrawn_story_is_on_no_page_in_no_list_and_in_no_archive(tmp_path: Path, front: dict[str, Any]) -> None:
+    site = furnished(tmp_path)
+    site.build()
+    site.story("first.md", SECRET, topics=["Ocean"], **front)
+    site.build()
+    assert leaks(site) == []
+
+
+@pytest.mark.parametrize("front", [{"published": False}, {"publishedDateTime": "2030-01-01"}])
+def test_what_was_never_public_is_on_no_page_and_in_no_list_or_archive(tmp_path: Path, front: dict[str, Any]) -> None:
+    site = furnished(tmp_path, **front)
+    site.build()
+    assert leaks(site) == []
+    assert not [path for path, data in site.documents().items() if b"cean" in path.encode() + data], "nor is its topic"
+
+
+def test_a_former_name_that_was_a_feed_keeps_no_archive_and_is_in_no_list(tmp_path: Path) -> None:
+    topic = '[[taxonomy.topic]]\nname = "{}"\n'
+    site = furnished(tmp_path, EVERYTHING + topic.format("Ocean"))
+    site.story("another.md", topics=["Ocean"], publishedDateTime="2024-05-22T08:00:00Z")
+    site.build()
+    assert "topics/ocean/2024-05.atom" in leaks(site)
+    site.configure(EVERYTHING + topic.format("Sea") + 'aliases = ["Ocean"]\n')
+    site.build()
+    assert not (site.feeds / "topics/ocean").exists()
+    assert b"topics/ocean" not in site.documents()["index.html"] + site.documents()["feeds.opml"]
+    site.story("first.md", SECRET, topics=["Ocean"], published=False)
+    site.build()
+    assert leaks(site) == []
+
+
+def test_pages_that_are_no_longer_wanted_go(tmp_path: Path) -> None:
+    site = furnished(tmp_path)
+    site.build()
+    site.configure("[output]\nlimit = 1\n[pages]\nenabled = false\n")
+    site.build()
+    assert not [path for path in site.documents() if path.rpartition(".")[2] not in {"atom", "rss", "json"}]
+
+
+def test_pages_of_a_lost_state_show_nothing_that_was_withdrawn(tmp_path: Path) -> None:
+    site = furnished(tmp_path)
+    site.build()
+    shutil.rmtree(site.state)
+    (site.content / "first.md").unlink()
+    site.build()
+    assert leaks(site) == []
+
+
+def test_pages_that_are_no_longer_wanted_go_also_after_the_state_was_lost(tmp_path: Path) -> None:
+    site = furnished(tmp_path)
+    site.build()
+    shutil.rmtree(site.state)
+    site.configure("[output]\nlimit = 1\n[pages]\nenabled = false\n")
+    site.build()
+    assert not [path for path in site.documents() if path.endswith(".html")]
