@@ -1067,6 +1067,7 @@ def _uniqueness(values: Values) -> Iterator[_Finding]:
             "Let each name mean one topic only.",
         ),
         ({"taxonomy.provider.domain"}, "Let each domain mean one provider only."),
+        ({"server.listen", "monitoring.listen"}, 'Name another address; only "systemd" may be both.'),
     ):
         yield from _repeated(values, shapes, remedy)
 
@@ -1075,7 +1076,8 @@ def _repeated(values: Values, shapes: set[str], remedy: str) -> Iterator[_Findin
     first: dict[str, Where] = {}
     for where, text in _texts(values, shapes):
         seen = first.setdefault(_folded(text), where)
-        if seen[:-1] != where[:-1]:  # an item may repeat itself: an alias that is also the name
+        # An item may repeat itself: an alias that is also the name. systemd hands over more than one socket.
+        if seen[:-1] != where[:-1] and (where[-1], text) != ("listen", "systemd"):
             yield _Finding("conflict", where, f"has {_shown(text)}, as has {_dotted(seen)}", remedy)
 
 

@@ -631,6 +631,25 @@ BELOW_SITE = {
         "so each write of the state would look like a change of the content. "
         "Choose a directory apart from /srv/site/content.",
     ),
+    "two listeners at one address": (
+        '[server]\nlisten = "127.0.0.1:8000"\n[monitoring]\nlisten = "127.0.0.1:8000"\n',
+        'feedd.toml:8: monitoring.listen: has "127.0.0.1:8000", as has server.listen. '
+        'Name another address; only "systemd" may be both.',
+    ),
+    "address": (
+        '[server]\nlisten = "8000"\n',
+        'feedd.toml:6: server.listen: is "8000". Write a host and a port, such as "127.0.0.1:8000", the path of a Unix '
+        'socket, such as "/run/feedd/http.sock", "systemd", or "" for none.',
+    ),
+    "port": (
+        '[server]\nlisten = "127.0.0.1:80000"\n',
+        'feedd.toml:6: server.listen: is "127.0.0.1:80000". Write a host and a port, such as "127.0.0.1:8000", the path '
+        'of a Unix socket, such as "/run/feedd/http.sock", "systemd", or "" for none.',
+    ),
+    "hub": (
+        '[websub]\nhubs = ["hub.example"]\n',
+        'feedd.toml:6: websub.hubs[1]: is "hub.example". Write an absolute http or https URL.',
+    ),
     "two feeds of one name": (
         '[[feed]]\nname = "a"\n[[feed]]\nname = "a"\n',
         'feedd.toml:8: feed[2].name: has "a", as has feed[1].name. Give each [[feed]] a name of its own.',
@@ -1200,3 +1219,9 @@ def test_what_is_derived_is_the_only_change_to_what_was_written() -> None:
 
     assert replace(found.feeds[0], title="", limit=0) == FeedConfig("a")
     assert get_args(module.Format) == found.output.formats
+
+
+def test_systemd_may_hand_over_the_sockets_of_both_listeners() -> None:
+    found = parse(SITE + '[server]\nlisten = "systemd"\n[monitoring]\nlisten = "systemd"\n', "feedd.toml", BASE)
+
+    assert found.server.listen == found.monitoring.listen == "systemd"
