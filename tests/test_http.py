@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from feedd.feeds.manifest import NAME, Manifest
-from feedd.testing import Served, Service, Site, eventually, serving
+from feedd.testing import Served, Service, Site, asked, eventually, running, serving
 
 ALL = b"<feed>" + b"<entry>news</entry>" * 2000 + b"</feed>"
 OLD = 1_700_000_000
@@ -980,6 +980,23 @@ def test_the_daemon_starts_a_server_that_died_anew_and_says_so(tmp_path: Path) -
         assert child_of(service.process.pid) not in (0, first)
         eventually(lambda: "over kind=not-served" in service.log.read_text())
         assert "ended by signal SIGKILL" in service.log.read_text()
+
+
+def test_the_daemon_is_degraded_while_nobody_serves(tmp_path: Path) -> None:
+    site, place = Site(tmp_path), tmp_path / "http.sock"
+    site.configure(SETTINGS.format(place=place, age="5m"))
+    site.story("a.md", "Hello")
+    with running(site) as inbox:
+        over(place, "/feeds/all.json")
+
+        def reasons() -> str:
+            return str(asked(inbox, "status")["status"]["reasons"])
+
+        assert reasons() in ("()", "[]")
+        os.kill(child_of(os.getpid()), signal.SIGKILL)
+        eventually(lambda: "the process that serves over HTTP ended by signal SIGKILL" in reasons())
+        over(place, "/feeds/all.json")
+        eventually(lambda: "serves" not in reasons())
 
 
 def test_the_server_dies_with_the_daemon(tmp_path: Path) -> None:
