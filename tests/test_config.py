@@ -643,8 +643,8 @@ BELOW_SITE = {
     ),
     "port": (
         '[server]\nlisten = "127.0.0.1:80000"\n',
-        'feedd.toml:6: server.listen: is "127.0.0.1:80000". Write a host and a port, such as "127.0.0.1:8000", the path '
-        'of a Unix socket, such as "/run/feedd/http.sock", "systemd", or "" for none.',
+        'feedd.toml:6: server.listen: is "127.0.0.1:80000". Write a host and a port, such as "127.0.0.1:8000", the '
+        'path of a Unix socket, such as "/run/feedd/http.sock", "systemd", or "" for none.',
     ),
     "hub": (
         '[websub]\nhubs = ["hub.example"]\n',
