@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -28,6 +29,10 @@ import ftfy
 import pytest
 import yaml
 from lxml import etree
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # feedparser's own
+    import feedparser
 
 _GIVEN = os.environ.get("FEEDD_REAL_INPUT", "")
 ROOT = Path(_GIVEN)
@@ -186,7 +191,11 @@ def corpus_feeds(folder: Path, limit: int = LIMIT, own_pages: str = "") -> dict[
 
 # What the documents say, read without feedd
 
-SPACES = {"a": "http://www.w3.org/2005/Atom"}
+SPACES = {
+    "a": "http://www.w3.org/2005/Atom",
+    "at": "http://purl.org/atompub/tombstones/1.0",
+    "fh": "http://purl.org/syndication/history/1.0",
+}
 
 
 def text(element: Any, path: str) -> str:
@@ -327,10 +336,19 @@ include = ["{self.include}"]
     def times(self) -> dict[str, int]:
         return {path: (self.output / path).stat().st_mtime_ns for path in self.documents()}
 
-    def entries(self, suffix: str) -> dict[str, list[Shown]]:
-        """The entries of every feed in one format."""
+    def of_format(self, suffix: str) -> dict[str, bytes]:
+        """The documents in one format, archives included, by path without the suffix."""
         found = {path: data for path, data in self.documents().items() if path.endswith(f".{suffix}")}
-        return {path.removesuffix(f".{suffix}"): READERS[suffix](data) for path, data in found.items()}
+        return {path.removesuffix(f".{suffix}"): data for path, data in found.items() if path[0] != "."}
+
+    def entries(self, suffix: str) -> dict[str, list[Shown]]:
+        """The entries of every feed in one format, without its archives."""
+        found = self.of_format(suffix)
+        return {name: READERS[suffix](data) for name, data in found.items() if not ARCHIVE.fullmatch(name)}
+
+
+ARCHIVE = re.compile(r"(.+)/(\d{4}-\d\d)(?:-\d+)?")
+"""The path of an archive document, without its suffix."""
 
 
 def built(folder: Path, content: Path, settings: str = "", include: str = "**/*.md") -> Installation:
@@ -373,7 +391,11 @@ def test_exactly_428_articles_are_public(corpus: Installation) -> None:
 def test_a_feed_for_each_topic_and_provider_with_articles_and_for_no_other(corpus: Installation) -> None:
     names = sorted(corpus_feeds(CORPUS))
     assert len(names) == 1 + 7 + 15
-    assert sorted(corpus.documents()) == sorted(f"{name}.{suffix}" for name in names for suffix in SUFFIXES)
+    for suffix in (*SUFFIXES, "html"):
+        current = [name for name in corpus.of_format(suffix) if not ARCHIVE.fullmatch(name) and name != "index"]
+        assert current == names
+    others = {path for path in corpus.documents() if path.rpartition(".")[2] not in {*SUFFIXES, "html"}}
+    assert {path for path in others if not path.startswith("assets/")} == {"feeds.opml"}
     assert corpus.made[0].report["feeds"] == len(names)
 
 
@@ -419,6 +441,146 @@ def test_the_12_articles_without_web_address_link_to_pages_of_ones_own(tmp_path:
     items = json.loads(made.documents()["all.json"])["items"]
     assert [item["external_url"] for item in items if "external_url" in item] == via
     assert [urlsplit(link).hostname for link in via] == ["youtube.com"] * 12
+
+
+# The corpus: archives
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader that starts at a feed and goes back, document by document. `documents` by their path."""
+
+    documents: dict[str, bytes]
+    base: str = "https://everyday.example/powerapps/feeds/"
+
+    def at(self, url: str) -> str:
+        """The path of the document at an address, which is there."""
+        path = url.removeprefix(self.base)
+        assert url.startswith(self.base)
+        assert path in self.documents
+        return path
+
+    def links(self, path: str, relation: str) -> list[str]:
+        found = etree.fromstring(self.documents[path]).iterfind(f"a:link[@rel='{relation}']", SPACES)
+        return [link.get("href") for link in found]
+
+    def before(self, path: str) -> str | None:
+        """The path of the document before one, as that says."""
+        if path.endswith(".json"):
+            url = json.loads(self.documents[path]).get("next_url")
+            return self.at(url) if url else None
+        urls = self.links(path, "prev-archive")
+        assert len(urls) < 2
+        return self.at(urls[0]) if urls else None
+
+    def archives(self, path: str) -> list[str]:
+        """The paths of the archives of the feed at a path, the newest first."""
+        found: list[str] = []
+        while (before := self.before(found[-1] if found else path)) is not None:
+            assert before not in found
+            found.append(before)
+        return found
+
+    def shown(self, path: str) -> list[Shown]:
+        return READERS[path.rpartition(".")[2]](self.documents[path])
+
+
+@pytest.fixture(scope="module", params=[1, 7, LIMIT])
+def kept(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[int, Reader]:
+    """The articles under different limits, and what a reader finds; tests only look."""
+    made = built(tmp_path_factory.mktemp("kept"), CORPUS, f"[output]\nlimit = {request.param}")
+    return request.param, Reader(made.documents())
+
+
+with_archives = pytest.mark.parametrize("suffix", ["atom", "json"])
+
+
+@with_archives
+def test_from_each_feed_all_its_public_articles_are_reached(kept: tuple[int, Reader], suffix: str) -> None:
+    """Each with all that it says, and no archive has one that another has."""
+    limit, reader = kept
+    for name, expected in corpus_feeds(CORPUS, EVERY_ONE).items():
+        current = reader.shown(f"{name}.{suffix}")
+        archived = [one for path in reader.archives(f"{name}.{suffix}") for one in reader.shown(path)]
+        ids = [one.id for one in archived]
+        assert (name, len(ids)) == (name, len(set(ids)))
+        assert {one.id: one for one in current + archived} == {one.id: one for one in expected}
+        assert current == expected[:limit]
+        assert bool(archived) == (len(expected) > limit)
+
+
+@with_archives
+def test_each_archive_is_of_its_month_and_in_order(kept: tuple[int, Reader], suffix: str) -> None:
+    _, reader = kept
+    reached = []
+    for name in corpus_feeds(CORPUS):
+        archives = [path.removesuffix(f".{suffix}") for path in reader.archives(f"{name}.{suffix}")]
+        found = [ARCHIVE.fullmatch(path) for path in archives]
+        months = [one[2] for one in found if one and one[1] == name]
+        assert months == sorted(set(months), reverse=True)
+        assert len(months) == len(archives)
+        for path, month in zip(archives, months, strict=True):
+            shown = reader.shown(f"{path}.{suffix}")
+            assert {datetime.fromtimestamp(one.published, UTC).strftime("%Y-%m") for one in shown} == {month}
+            assert shown == sorted(shown, key=lambda one: (-one.published, one.id))
+        reached += archives
+    there = [path.removesuffix(f".{suffix}") for path in reader.documents if path.endswith(f".{suffix}")]
+    assert sorted(reached) == sorted(path for path in there if ARCHIVE.fullmatch(path))
+    assert len(reached) > 100
+
+
+def test_each_atom_document_says_what_it_is(kept: tuple[int, Reader]) -> None:
+    """Itself, the feed of an archive, that it is one, and that there is nothing more where everything fits."""
+    limit, reader = kept
+    for name, expected in corpus_feeds(CORPUS, EVERY_ONE).items():
+        feed = f"{name}.atom"
+        for path in (feed, *reader.archives(feed)):
+            root = etree.fromstring(reader.documents[path])
+            assert [reader.at(url) for url in reader.links(path, "self")] == [path]
+            assert [reader.at(url) for url in reader.links(path, "current")] == [feed] * (path != feed)
+            assert len(root.findall("fh:archive", SPACES)) == (path != feed)
+            assert len(root.findall("fh:complete", SPACES)) == (path == feed and len(expected) <= limit)
+        rss = etree.fromstring(reader.documents[f"{name}.rss"])
+        assert len(rss.findall("channel/fh:complete", SPACES)) == (len(expected) <= limit)
+
+
+def test_an_entry_is_the_same_in_an_archive_and_in_the_feed(kept: tuple[int, Reader]) -> None:
+    _, reader = kept
+    shared = 0
+    for suffix, entry, id in (
+        ("atom", rb"<entry[ >].*?</entry>", rb"<id>(.*?)</id>"),
+        ("json", rb'(?m)^\{"id":.*?\}(?=,?$)', rb'"id":"(.*?)"'),
+    ):
+        for name in corpus_feeds(CORPUS):
+            bodies: dict[bytes, set[bytes]] = {}
+            paths = (f"{name}.{suffix}", *reader.archives(f"{name}.{suffix}"))
+            found = [one for path in paths for one in re.findall(entry, reader.documents[path], re.DOTALL)]
+            assert len(found) == sum(len(reader.shown(path)) for path in paths)
+            for one in found:
+                named = re.search(id, one)
+                bodies.setdefault(named[1] if named else b"", set()).add(one)
+            assert all(len(same) == 1 for same in bodies.values())
+            shared += len(found) - len(bodies)
+    assert shared
+
+
+def test_the_list_of_feeds_leads_to_every_feed(kept: tuple[int, Reader]) -> None:
+    _, reader = kept
+    outlines = list(etree.fromstring(reader.documents["feeds.opml"]).iter("outline"))
+    feeds = [reader.at(one.get("xmlUrl")) for one in outlines if one.get("xmlUrl")]
+    pages = [reader.at(one.get("htmlUrl")) for one in outlines if one.get("htmlUrl")]
+    assert sorted(feeds) == sorted(f"{name}.atom" for name in corpus_feeds(CORPUS))
+    assert sorted(pages) == sorted(f"{name}.html" for name in corpus_feeds(CORPUS))
+
+
+def test_feedparser_reads_every_document_without_complaint(kept: tuple[int, Reader]) -> None:
+    _, reader = kept
+    versions = {"atom": "atom10", "rss": "rss20"}
+    for path, data in reader.documents.items():
+        if suffix := versions.get(path.rpartition(".")[2]):
+            read = feedparser.parse(data, response_headers={"content-type": f"application/{path[-4:].strip('.')}+xml"})
+            assert (path, read.bozo, read.version) == (path, False, suffix)
+            assert len(read.entries) == len(reader.shown(path))
 
 
 # The corpus: when nothing is written
@@ -497,8 +659,18 @@ def test_withdrawn_articles_leave_every_feed_at_the_next_build(tmp_path: Path) -
     assert (again.code, again.bad) == (0, set())
     expected = left({path.name for path in chosen.values()})
     assert {suffix: made.entries(suffix) for suffix in SUFFIXES} == dict.fromkeys(SUFFIXES, expected)
-    everything = strings(made)
+    everything = strings(made, without_tombstones=True)
     assert [path.stem for path in chosen.values() if path.stem in everything] == []
+    had = corpus_feeds(CORPUS, EVERY_ONE)
+    for path in chosen.values():
+        (id,) = [one.id for one in had["all"] if one.id.rpartition("/")[2] == path.stem]
+        feeds_with_it = sorted(name for name, shown in had.items() if id in {one.id for one in shown})
+        assert [name for name, data in made.of_format("atom").items() if id in tombstones(data)] == feeds_with_it
+
+
+def tombstones(data: bytes) -> list[str]:
+    """The ids of what an Atom document tells as withdrawn."""
+    return [one.get("ref") for one in etree.fromstring(data).iterfind("at:deleted-entry", SPACES)]
 
 
 # What must never get out
@@ -620,14 +792,18 @@ def telling(path: Path) -> list[str]:
     return [path.stem, item["title"], item["excerpt"], *urls, *images]
 
 
-def strings(made: Installation) -> str:
+def strings(made: Installation, without_tombstones: bool = False) -> str:
     """All text, all attributes and all values of all documents, and their bytes."""
     parts = []
     for path, data in made.documents().items():
+        if without_tombstones:
+            data = re.sub(rb"<at:deleted-entry [^>]*/>", b"", data)
         parts += [path, data.decode()]
         if path.endswith(".json"):
             parts.append(json.dumps(json.loads(data), ensure_ascii=False))
-        else:
+        elif path.endswith(".html"):
+            parts.append(html.unescape(data.decode()))
+        elif not path.startswith("assets/"):
             for element in etree.fromstring(data).iter():
                 parts += [element.text or "", *element.attrib.values()]
     return "\n".join(parts)
