@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -22,6 +22,7 @@ from feedd.errors import ConfigError, FeeddError, Problem
 
 if TYPE_CHECKING:
     from feedd.config import Config
+    from feedd.content.elsewhere import Copy
     from feedd.explain import Explanation
     from feedd.feeds.manifest import Manifest
     from feedd.pipeline import Pipeline, Report
@@ -110,8 +111,10 @@ def run(file: Path) -> None:
     from feedd.config import Log, load
     from feedd.serve.listening import Handed
     from feedd.service import log, systemd
-    from feedd.service.daemon import Daemon, Edges, listen_for_signals, open_log
+    from feedd.service.daemon import Daemon
     from feedd.service.inbox import Inbox
+    from feedd.service.post import Edges, open_log
+    from feedd.service.signals import listen_for_signals
 
     open_log(Log())
     handed = Handed(os.environ, os.getpid())
@@ -149,7 +152,8 @@ def build(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bool
     with ExitStack() as stack:
         if not dry_run:
             _alone(config, stack)
-        pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress())
+        look = stack.enter_context(_look(config))
+        pipeline, problems = _pipeline(config, dry_run, None if as_json else _progress(), look)
         stack.enter_context(closing(pipeline))
         report = _run(pipeline, approve)
         problems += [*report.problems, *pipeline.problems()]
@@ -381,14 +385,23 @@ def _load(file: Path, otherwise: str = "") -> "Config":
         sys.exit(CONFIGURATION)
 
 
-def _pipeline(config: "Config", dry_run: bool, progress: "Progress | None") -> "tuple[Pipeline, list[Problem]]":
+def _look(config: "Config") -> "AbstractContextManager[Copy | None]":
+    """A look at the content directory, by another process while this one imports what else it needs."""
+    from feedd.content.source import tree_of
+
+    return tree_of(config).begun()
+
+
+def _pipeline(
+    config: "Config", dry_run: bool, progress: "Progress | None", look: "Copy | None" = None
+) -> "tuple[Pipeline, list[Problem]]":
     from feedd.pipeline import Pipeline
     from feedd.publish.directory import Directory, Rehearsal
     from feedd.state.database import open_copy, open_database
 
     database = open_copy(config.state.path) if dry_run else open_database(config.state.path)
     directory = (Rehearsal if dry_run else Directory)(config.output.path)
-    return Pipeline(config, database, directory, progress or _quiet), list(database.problems)
+    return Pipeline(config, database, directory, progress or _quiet, look=look), list(database.problems)
 
 
 def _ask(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import groupby
 
 import msgspec
@@ -442,14 +443,15 @@ class Press:
         yield Document(NAME, self._manifest(run).encode())
         if not self.config.pages.enabled:
             return
-        if self._made is None:
-            self._made = SiteDocuments(self.config, run.desk.taxonomy)
-        try:
-            if thoroughly:
-                yield from self._made.assets()
-            yield from self._made.lists(self._listings.values())
-        except RenderError as error:
-            failed.append(error.problem)
+        made = self._made = self._made or SiteDocuments(self.config, run.desk.taxonomy)
+        listings = self._listings.values()
+        makers: list[Callable[[], list[Document]]] = [partial(made.index, listings), partial(made.opml, listings)]
+        # Each for itself: a template or a file of an admin's that is wrong costs what it makes.
+        for make in (*makers, *([made.assets] if thoroughly else ())):
+            try:
+                yield from make()
+            except RenderError as error:
+                failed.append(error.problem)
 
     def _manifest(self, run: Run) -> Manifest:
         """What a server of the directory has to know: among others that a former name of a topic leads elsewhere."""
@@ -464,9 +466,12 @@ class Press:
     def _useless(self) -> list[str]:
         """The documents about all feeds that are to be there no more."""
         there = self._ledger.below("assets/")
-        if not self.config.pages.enabled:
+        if not self._made:
             return [*there, *(path for path in (pages.INDEX, opml.PATH) if self._ledger.written(path))]
-        wanted = {document.path for document in self._made.assets()} if self._made else set()
+        try:
+            wanted = {document.path for document in self._made.assets()}
+        except RenderError:  # it was told of when they were to be written
+            return []
         return [path for path in there if path not in wanted]
 
     # Entries

@@ -32,8 +32,9 @@ from feedd.config import Config
 from feedd.pipeline import Pipeline, Report, silent
 from feedd.publish.directory import Directory, Placed
 from feedd.run import Progress
-from feedd.service.daemon import Daemon, Edges
+from feedd.service.daemon import Daemon
 from feedd.service.inbox import Command, Inbox, Question, Reply
+from feedd.service.post import Edges
 from feedd.state.database import Database, open_database
 
 NOON = int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp())
@@ -355,7 +356,7 @@ def eventually(condition: Callable[[], object], timeout: float = 20.0) -> None:
 @contextmanager
 def running(site: Site, **edges: Any) -> Iterator[Inbox]:
     """Within it the daemon of a site runs in a thread of this process, its clock the site's. Gives its inbox, when the
-    first run is over. What the daemon raises is raised at the end. `edges` as in `daemon.Edges`.
+    first run is over. What the daemon raises is raised at the end. `edges` as in `post.Edges`.
     """
     config = site.config
     inbox = Inbox(config.watch.quiet, config.watch.limit)

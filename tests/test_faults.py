@@ -368,7 +368,7 @@ def many(site: Site) -> None:
 
 
 def test_disk_that_is_full_at_the_commit_keeps_nobody_from_publishing(site: Site) -> None:
-    site.configure("[output]\nlimit = 5\n")
+    site.configure("[output]\nlimit = 5\narchives = false\n")
     pipeline = site.pipeline()
     pipeline.run(site.now)
     edited(site)

@@ -402,12 +402,18 @@ class _RssHead(BaseExtension):
 
 
 def _styled(document: bytes, feed: Feed) -> bytes:
-    """The same document, which browsers show with the style sheet of a feed (https://www.w3.org/TR/xml-stylesheet/)."""
+    """The same document for browsers, which show it with the style sheet (https://www.w3.org/TR/xml-stylesheet/), or as
+    it is: then the first lines tell what it is, and where its page is.
+    """
     if not feed.stylesheet:
         return document
     declaration, line, rest = document.partition(b"\n")
-    address = escape(feed.stylesheet).encode()
-    return b"".join((declaration, line, b'<?xml-stylesheet type="text/css" href="', address, b'"?>\n', rest))
+    page = f"{feed.base}{feed.current or feed.name}.html".replace("--", "-%2D")  # which would end the comment
+    head = (
+        f'<?xml-stylesheet type="text/css" href="{escape(feed.stylesheet)}"?>\n'
+        f"<!-- This is a feed, for feed readers. To read it here, visit {page} -->\n"
+    )
+    return b"".join((declaration, line, head.encode(), rest))
 
 
 def _splice(head: bytes, end: bytes, entries: Sequence[bytes]) -> bytes:

@@ -4,7 +4,7 @@ In: listings. Out: documents. What did not change since it was last asked for is
 asks: there may be thousands of feeds. Writes no files; reads those that an admin puts in the place of feedd's assets.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from msgspec import structs
 
@@ -27,15 +27,16 @@ class SiteDocuments:
         """Style sheets, scripts and pictures. Raises RenderError."""
         return pages.assets(self._config)
 
-    def lists(self, listings: Iterable[Listing]) -> Iterator[Document]:
-        """The index page and the OPML list of these feeds. Raises RenderError."""
-        listings = list(listings)
-        yield pages.index_document(self._config, map(self._row, listings))
+    def index(self, listings: Iterable[Listing]) -> list[Document]:
+        """The page of these feeds. Raises RenderError."""
+        return [pages.index_document(self._config, map(self._row, listings))]
+
+    def opml(self, listings: Iterable[Listing]) -> list[Document]:
+        """The OPML list of these feeds. Raises RenderError."""
         lasting = list(map(_lasting, listings))
         if self._opml is None or self._listed != lasting:
-            self._opml = opml.opml_document(self._config, listings, self._taxonomy)
-            self._listed = lasting
-        yield self._opml
+            self._opml, self._listed = opml.opml_document(self._config, lasting, self._taxonomy), lasting
+        return [self._opml]
 
     def _row(self, listing: Listing) -> bytes:
         known = self._rows.get(listing.name)

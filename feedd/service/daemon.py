@@ -9,13 +9,10 @@ ever more seldom, until its cause has gone.
 import ctypes
 import gc
 import os
-import signal
-import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,24 +20,16 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from feedd import __version__
-from feedd.config import Config, Log, load
-from feedd.desk import tree_of
+from feedd.config import Config, load
 from feedd.errors import ConfigError, FeeddError, Problem, PublishError
-from feedd.pipeline import Pipeline, Report
-from feedd.publish.directory import Directory
-from feedd.publish.lock import Hold, sole_keeper
-from feedd.run import Progress
-from feedd.serve.listening import Handed
+from feedd.pipeline import Report
 from feedd.service import log
 from feedd.service.control import Control
 from feedd.service.courier import Courier
 from feedd.service.health import OF_FILES, Health, is_good
 from feedd.service.inbox import Command, Inbox, News, Question, Reply
-from feedd.service.schedule import Schedule
-from feedd.service.systemd import Notifier
-from feedd.service.watcher import Targets, Watcher
+from feedd.service.post import Edges, Post, staged
 from feedd.service.web import Web
-from feedd.state.database import open_database
 from feedd.state.pings import Trouble, Waiting
 from feedd.status import (
     MOST_BROKEN,
@@ -65,9 +54,6 @@ from feedd.status import (
 if TYPE_CHECKING:
     from feedd.service.metrics import Metrics
 
-TICK = 2.0
-"""Seconds after which the loop looks at the clock, and at those who are to wake it, although nobody did."""
-
 _HEED = 0.2  # seconds between two looks at the surroundings during a run
 _EXTENSION = 30.0  # seconds that systemd is asked for, again and again, during a long start or reload
 _REST = 5.0  # seconds without work after which memory is given back
@@ -81,33 +67,6 @@ _BEGINNING = Problem("starting", "the daemon is only beginning to start", "Ask a
 
 class Stopped(BaseException):
     """A run is left, since the daemon is to stop. What it wrote is whole, and what the state says is as before."""
-
-
-def open_pipeline(config: Config, progress: Progress) -> Pipeline:
-    """The pipeline of a configuration, on the real disk."""
-    database = open_database(config.state.path)
-    return Pipeline(config, database, Directory(config.output.path), progress, untold=database.problems)
-
-
-def open_log(settings: Log) -> None:
-    """Write the log on standard error."""
-    log.configure(settings.level, settings.format, sys.stderr, os.environ, time.time)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edges:
-    """What the daemon has of the world. `tick` is how many seconds may pass between two looks at the clock, `watchdog`
-    how many between two signs of life, if any are wanted. `handed` are sockets that systemd has opened.
-    """
-
-    tick: float = TICK
-    notifier: Notifier = field(default_factory=lambda: Notifier(None))
-    watchdog: float | None = None
-    open: Callable[[Config, Progress], Pipeline] = open_pipeline
-    log: Callable[[Log], None] = open_log
-    handed: Handed = field(default_factory=lambda: Handed({}, 0))
-    clock: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
 
 
 class _Signs:
@@ -135,27 +94,6 @@ class _Signs:
         self._edges.notifier.watchdog()
 
 
-@dataclass(slots=True)
-class _Post:
-    """Everything that belongs to one configuration: what reads and writes, and who wakes the loop."""
-
-    config: Config
-    loaded: int
-    pipeline: Pipeline
-    watcher: Watcher
-    schedule: Schedule
-    lock: Hold
-    keeping: ExitStack
-    control: Control
-    web: Web
-
-    def leave(self) -> None:
-        """Wake the loop no more, and let go of the state."""
-        self.watcher.close()
-        self.schedule.close()
-        self.pipeline.close()
-
-
 @dataclass(frozen=True, slots=True)
 class _Counts:
     """How many articles are in which state (`Index.articles`), and problems of the content by severity: as of
@@ -172,7 +110,7 @@ class _Counts:
 class Daemon:
     """The daemon of the configuration in `file`, which was loaded as `config`."""
 
-    def __init__(self, file: Path, config: Config, inbox: Inbox, edges: Edges = Edges()) -> None:
+    def __init__(self, file: Path, config: Config, inbox: Inbox, edges: Edges) -> None:
         self._file, self._config, self._inbox, self._edges = file, config, inbox, edges
         self._signs = _Signs(inbox, edges)  # which know the state that the daemon is in
         self._health = Health()
@@ -214,7 +152,7 @@ class Daemon:
         finally:
             self._end()
 
-    def _begin(self, post: _Post, former: Web | None = None) -> None:
+    def _begin(self, post: Post, former: Web | None = None) -> None:
         """Let changes and moments wake the loop: before the first look, so that nothing falls in between. Feeds are
         served meanwhile, at first those of last time, in place of whatever did so.
         """
@@ -542,51 +480,8 @@ class Daemon:
 
     # Another configuration
 
-    def _staged(self, config: Config, former: _Post | None) -> _Post:
-        """Everything that a configuration needs, all of it or a FeeddError. What the former one has goes on in use, if
-        it is the same.
-        """
-        assert config.control.socket is not None  # noqa: S101 - filled in by `config`
-        with ExitStack() as failing:
-            if former and _is_same(former.config.output.path, config.output.path):
-                lock = former.lock
-            else:
-                lock = Hold(config.output.path)
-                failing.callback(lock.close)
-            if former and _is_same(former.config.state.path, config.state.path):
-                keeping = former.keeping
-            else:
-                keeping = failing.enter_context(ExitStack())
-                keeping.enter_context(sole_keeper(config.state.path))
-            pipeline = self._edges.open(config, self._signs)
-            failing.callback(pipeline.close)
-            if former and former.config.control == config.control:
-                control = former.control
-            else:
-                control = Control(config.control.socket, self._inbox, self._busy)
-                failing.callback(control.close)
-            web = former.web if former and former.web.suits(config) else self._web(config, former, failing)
-            watcher, schedule = self._watcher(config), self._schedule(config)
-            failing.pop_all()
-        return _Post(config, int(self._edges.clock()), pipeline, watcher, schedule, lock, keeping, control, web)
-
-    def _web(self, config: Config, former: _Post | None, failing: ExitStack) -> Web:
-        before = former.web if former else None
-        web = Web(config, self._edges.handed, before)
-        failing.callback(web.close, before)
-        return web
-
-    def _watcher(self, config: Config) -> Watcher:
-        own = config.pages.templates
-        templates = (own, own / "assets") if own and config.pages.enabled else ()
-        settings = (*config.taxonomy.topics, *config.taxonomy.providers, *templates)
-        targets = Targets(config.content.path, self._file if config.watch.configuration else None, settings)
-        watch, skip = config.watch, tree_of(config).skips
-        return Watcher(targets, self._inbox, mode=watch.mode, poll=watch.poll, skip=skip)
-
-    def _schedule(self, config: Config) -> Schedule:
-        times, edges = config.schedule, self._edges
-        return Schedule(self._inbox, times.rescan, times.timezone, time=edges.clock, monotonic=edges.monotonic)
+    def _staged(self, config: Config, former: Post | None) -> Post:
+        return staged(config, former, self._file, self._inbox, self._edges, self._signs, self._busy)
 
     def _reload(self, asked: Sequence[Question]) -> bool:
         """Load the configuration anew and look at everything by it; False if it is refused, and nothing has changed."""
@@ -624,7 +519,7 @@ class Daemon:
         fine = _is_good(report) and not any(problem.severity == "error" for problem in taxonomy)
         return ReloadReply(fine, (*report.problems, *taxonomy), "the configuration is in force")
 
-    def _take_over(self, post: _Post) -> None:
+    def _take_over(self, post: Post) -> None:
         """Let what belongs to another configuration do the work from now on."""
         former, self._post = self._post, post
         former.leave()
@@ -662,11 +557,6 @@ class Daemon:
         _trim()
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one place."""
-    return one.resolve() == other.resolve()
-
-
 def _without_name(problem: Problem) -> str:
     """A problem as all may read it: a content file is not named, since it may be one that is not public."""
     return f"a content file: {problem.kind}" if problem.kind in OF_FILES else str(problem)
@@ -701,26 +591,3 @@ def _trim() -> None:
     """Let the C library give free memory back to the system (malloc_trim(3)), where it is one that can."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
-
-
-def listen_for_signals(inbox: Inbox) -> None:
-    """Let SIGHUP load the configuration anew, SIGTERM and SIGINT stop. From now on a thread waits for these, so that
-    they interrupt nothing; call it before any other thread is there.
-    """
-    stops, all_of_them = {signal.SIGTERM, signal.SIGINT}, {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    signal.pthread_sigmask(signal.SIG_BLOCK, all_of_them)
-
-    def stop_soon(*_: object) -> None:
-        """For the moment in which other processes are started and signals are not blocked (`workers.py`). It interrupts
-        the loop, and thus takes no lock: the run that is under way sees it.
-        """
-        inbox.stopping = True
-
-    for one in stops:
-        signal.signal(one, stop_soon)
-
-    def wait() -> None:
-        while True:
-            (inbox.stop if signal.sigwait(all_of_them) in stops else inbox.reload)()
-
-    threading.Thread(target=wait, name="signals", daemon=True).start()
