@@ -133,14 +133,14 @@ class Desk:
     def __init__(self, paper: Paper, topic: str) -> None:
         self.paper, self.topic, self.feed = paper, topic, f"topics/{topic.lower()}"
 
-    def write(self, name: str, title: str, folder: str = "", **front: Any) -> Path:
+    def write(self, name: str, title: str, **front: Any) -> Path:
         front = {
             "topics": [self.topic],
             "publishedDateTime": PUBLISHED,
             "webUrl": f"https://source.example/{self.topic}/{name}",
             **front,
         }
-        return self.paper.site.story(f"{folder}/{self.topic}-{name}.md".lstrip("/"), title, **front)
+        return self.paper.site.story(f"{self.topic}-{name}.md", title, **front)
 
     def publish(self, name: str, title: str, **front: Any) -> Path:
         place = self.write(name, title, **front)
@@ -197,6 +197,11 @@ class Subscriber(Protocol):
 
     def close(self) -> None:
         """End it."""
+
+
+FILES = {"url": "urls", "cache": "cache.db", "config": "config"}
+
+_empty = b""
 
 
 class Newsboat:
@@ -262,11 +267,6 @@ class Newsboat:
 
     def close(self) -> None:
         """It has ended."""
-
-
-_empty = b""
-
-FILES = {"url": "urls", "cache": "cache.db", "config": "config"}
 
 
 class Library:
@@ -528,8 +528,7 @@ def test_renamed_topic_is_found_at_its_old_address_and_nothing_is_doubled(desk: 
     desk.paper.rename_topic(desk.topic, f"New{desk.topic}")
     path = f"/{desk.feed}.atom"
     eventually(lambda: get(desk.paper.ports["feeds"], path)[0] == 301)
-    answers = look(desk, subscriber)
-    assert answers == {"301": 1, "200": 1}
+    assert look(desk, subscriber) == {"301": 1, "200": 1}
     assert subscriber.entries() == before
     assert look(desk, subscriber) == {"301": 1, "304": 1}
     desk.publish("two", "Two")
