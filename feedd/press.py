@@ -238,7 +238,7 @@ class Press:
     def _arranged(self, run: Run, spec: Spec, selection: Selection, feed: Feed, looked_at: set[str] | None) -> Archives:
         """The archives of a feed."""
         old, shelf = self._ledger.archives(spec.name), run.catalogue.shelf(spec.name)
-        if not self.config.output.archives or not archive.has_archives(spec):
+        if not (self.config.output.archives and self._archive_suffixes(run) and archive.has_archives(spec)):
             selection = structs.replace(selection, whole=True)  # nothing more is to be had
         months = archive.touched(shelf, selection, old) | {one.month for one in old if not one.digest}
         months |= looked_at if looked_at is not None else archive.every(shelf, old)

@@ -14,6 +14,7 @@ import warnings
 from calendar import timegm
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -1138,6 +1139,16 @@ def test_without_archives_there_are_none_and_no_document_leads_to_one(tmp_path: 
     assert [path for path in documents if ARCHIVE.fullmatch(path)] == []
     assert [path for path in currents(documents, "atom") + currents(documents, "json") if chain(documents, path)] == []
     assert faults(documents) == {}
+
+
+def test_a_site_in_rss_alone_has_no_archives_and_remembers_none(tmp_path: Path) -> None:
+    """RSS keeps none, so that nothing older than the feed is rendered for them."""
+    site = Site(tmp_path, '[output]\nlimit = 3\nformats = ["rss"]')
+    write_months(site)
+    with closing(site.pipeline()) as pipeline:
+        pipeline.run(site.now)
+        assert pipeline.ledger.archives("all") == []
+    assert [path for path in site.documents() if not path.endswith(".rss")] == []
 
 
 # Withdrawn entries: RFC 6721
