@@ -26,7 +26,6 @@ import msgspec
 from msgspec import Meta, Struct, field
 from msgspec.structs import FieldInfo, fields, replace
 
-from feedd.cron import Cron
 from feedd.errors import ConfigError, Problem
 
 # --- What a single value may be ---
@@ -275,8 +274,12 @@ def _interval(value: str, base: Path) -> float:
 
 def _cron(value: str, base: Path) -> str:
     """A schedule as in cron, or nothing. Whether it ever comes does not depend on its time zone."""
+    if not value:
+        return value
+    from feedd.cron import Cron  # late: most configurations have none
+
     try:
-        return Cron(value, "UTC").text if value else value
+        return Cron(value, "UTC").text
     except ValueError as error:
         raise _Wrong(f"is {_shown(value)}, but {error}") from None
 
@@ -601,6 +604,10 @@ class Monitoring(Struct, frozen=True):
     """`[monitoring]`: where those who run feedd ask how it is."""
 
     listen: Annotated[Address, Meta(description="Where /healthz and /metrics are served; empty: nowhere.")] = ""
+
+
+STATE_MODE = 0o750
+"""Of a new state directory: it knows of articles that are not public."""
 
 
 class State(Struct, frozen=True):

@@ -6,7 +6,7 @@ touch the state, and decides nothing about feeds.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from feedd.config import Config
 from feedd.content import taxonomy as taxonomies
 from feedd.content.article import Article, Link, Picture, Reading, Rules, parse
 from feedd.content.links import story
-from feedd.content.source import Tree
+from feedd.content.source import tree_of
 from feedd.content.taxonomy import NOTHING, Known, OrganizationItem, Taxonomy, TopicItem
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
@@ -196,11 +196,6 @@ def _entry_bytes(form: Format, entry: Entry) -> bytes | Problem:
         return form.entry(entry)
     except RenderError as error:
         return error.problem
-
-
-def tree_of(config: Config, heed: Callable[[int], object] = int) -> Tree:
-    """The content directory as the configuration describes it; `heed` as in `Tree`."""
-    return Tree(config.content.path, config.content.include, config.content.exclude, heed=heed)
 
 
 def rules_of(config: Config, thorough: bool = False) -> Rules:

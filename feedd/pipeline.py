@@ -22,9 +22,9 @@ from msgspec.structs import replace
 from feedd import __version__
 from feedd.config import Config
 from feedd.content.article import Link
-from feedd.content.source import Changes
+from feedd.content.source import Changes, tree_of
 from feedd.content.taxonomy import NOTHING, fingerprint
-from feedd.desk import Desk, decode_known, decode_problems, tree_of
+from feedd.desk import Desk, decode_known, decode_problems
 from feedd.errors import Problem, SourceError, StateError
 from feedd.feeds.archive import part_named
 from feedd.feeds.catalogue import Catalogue
@@ -41,6 +41,7 @@ from feedd.state.pings import Pings
 from feedd.state.rendered import Rendered
 
 if TYPE_CHECKING:
+    from feedd.content.elsewhere import Copy
     from feedd.press import Press
     from feedd.workers import Workers
 
@@ -108,7 +109,8 @@ class Pipeline:
     """The line, with what it keeps in memory between runs: the desk, the catalogue, and the bytes of entries.
 
     `untold` is what was wrong with the database when it was opened, where whoever opened it leaves it to the runs to
-    tell: it is in the report of the first, and of all until it is mended.
+    tell: it is in the report of the first, and of all until it is mended. `look` is one at the content directory that
+    was begun (`Tree.begun`), for the first run.
     """
 
     def __init__(
@@ -119,10 +121,11 @@ class Pipeline:
         progress: Progress = silent,
         processes: int | None = None,
         untold: tuple[Problem, ...] = (),
+        look: "Copy | None" = None,
     ) -> None:
         self.config = config
         self._database, self._directory, self._progress, self._processes = database, directory, progress, processes
-        self._tree = tree_of(config, lambda count: progress("files", count, 0))
+        self._tree, self._look = tree_of(config, lambda count: progress("files", count, 0)), look
         self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
         self.pings = Pings(database)
         self._desk: Desk | None = None
@@ -335,7 +338,8 @@ class Pipeline:
                 changes = self._tree.look(self._below(hints), self.index.stamp)
                 if not changes.removed or self._others_remain(changes):
                     return changes, []
-            return self._tree.scan(self.index.stamps()), []
+            look, self._look = self._look, None
+            return self._tree.scan(self.index.stamps(), look), []
         except SourceError as error:
             return Changes(), [error.problem]
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from feedd.desk import Desk, Job, Record, decode_article, decode_links, decode_problems, tree_of
+from feedd.content.source import tree_of
+from feedd.desk import Desk, Job, Record, decode_article, decode_links, decode_problems
 from feedd.errors import Problem
 from feedd.testing import NOON, Site
 from feedd.workers import FEW, Workers, answer

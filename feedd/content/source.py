@@ -11,23 +11,25 @@ import re
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from stat import S_ISREG
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from feedd.content.elsewhere import elsewhere, may_fork
+from feedd.content.elsewhere import PIECE, Copy, Listing, begun
 from feedd.errors import Problem, SourceError
+
+if TYPE_CHECKING:
+    from feedd.config import Config
 
 UNSETTLED = b""
 """The stamp of a file that is to be read again: it was written so lately that a later write could leave the same stamp,
 or its status is not to be had.
 """
 
-_MANY = 5000  # files that take longer to look at than another process takes to start
-_HEED = 500  # files between two calls of `heed`: a second on a slow network
 _GRAIN_NS = 20_000_000  # file systems count time in steps of up to 10 ms (Linux, 100 Hz)
 _pack = struct.Struct("<qqqQ").pack
 
@@ -105,12 +107,20 @@ class Tree:
         """Whether all that is below a folder is left out by its place."""
         return bool(self._pruned.match(folder))
 
-    def scan(self, known: Mapping[str, bytes]) -> Changes:
-        """Everything that differs from the known stamps. Raises SourceError where the directory cannot be listed, or
-        goes meanwhile.
+    def begun(self) -> AbstractContextManager[Copy | None]:
+        """A look at everything that another process begins now, for a scan that comes later; None where it would not
+        help. What changes after it is found by the next.
         """
-        problems = list[Problem]()
-        found = self._walk(problems)
+        return begun(self._listing, self._stamps)
+
+    def scan(self, known: Mapping[str, bytes], look: Copy | None = None) -> Changes:
+        """Everything that differs from the known stamps, as of now or of a look that was begun. Raises SourceError
+        where the directory cannot be listed, or goes meanwhile.
+        """
+        listing = look and look.listing()
+        paths, problems = listing or self._listing()
+        stamps = look.results(paths, self._stamps, self._heed) if look and listing else self._all_stamps(paths)
+        found = {path: stamp for path, stamp in zip(paths, stamps, strict=True) if stamp is not None}
         different = sorted(path for path, stamp in found.items() if stamp != known.get(path) or not stamp)
         added = tuple(path for path in different if path not in known)
         changed = tuple(path for path in different if path in known)
@@ -189,19 +199,18 @@ class Tree:
         lately = 0 <= now - modified < _GRAIN_NS or 0 <= now - changed < _GRAIN_NS
         return UNSETTLED if lately else stamp(status)
 
-    def _walk(self, problems: list[Problem]) -> dict[str, bytes]:
-        """The stamp of each content file."""
-        paths = [path for path in self._paths(problems) if _can_be_named(path, problems)]
-        stamps = zip(paths, self._all_stamps(paths), strict=True)
-        return {path: stamp for path, stamp in stamps if stamp is not None}
+    def _listing(self) -> Listing:
+        """The paths of what have the names of content files, and what is wrong with names and folders."""
+        problems = list[Problem]()
+        return [path for path in self._paths(problems) if _can_be_named(path, problems)], problems
 
     def _all_stamps(self, paths: Sequence[str]) -> list[bytes | None]:
-        """The stamps of any number of files, half of them taken by another process where that is quicker."""
-        if len(paths) < _MANY or not may_fork():
-            return self._stamps(paths, self._heed)
-        half = len(paths) // 2
-        with elsewhere(self._stamps, paths[half:]) as rest:
-            return self._stamps(paths[:half], self._heed) + rest()
+        stamps: list[bytes | None] = []
+        for start in range(0, len(paths), PIECE):
+            if start:
+                self._heed(start)
+            stamps += self._stamps(paths[start : start + PIECE])
+        return stamps
 
     def _paths(self, problems: list[Problem], folder: str = "") -> Iterator[str]:
         """Whatever has the name of a content file below a folder, in no order."""
@@ -218,15 +227,10 @@ class Tree:
                 elif self._listed.match(path):
                     yield path
 
-    def _stamps(self, paths: Sequence[str], heed: Callable[[int], object] = int) -> list[bytes | None]:
+    def _stamps(self, paths: Sequence[str]) -> list[bytes | None]:
         """The stamp of each file as it is now; None where there is none."""
-        stamps: list[bytes | None] = []
         with self._opened() as root:
-            for start in range(0, len(paths), _HEED):
-                if start:
-                    heed(start)
-                stamps += [_stamp_at(path, root) for path in paths[start : start + _HEED]]
-        return stamps
+            return [_stamp_at(path, root) for path in paths]
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -254,6 +258,11 @@ class Tree:
     def _unusable(self, error: OSError) -> SourceError:
         what = f"cannot be listed: {error.strerror or error}"
         return SourceError(Problem("no-content", what, _REMEDY, self.root, field="content.path"))
+
+
+def tree_of(config: "Config", heed: Callable[[int], object] = int) -> Tree:
+    """The content directory as the configuration describes it; `heed` as in `Tree`."""
+    return Tree(config.content.path, config.content.include, config.content.exclude, heed=heed)
 
 
 _REMEDY = "Create it, mount it, or let feedd's user read it."

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from feedd.config import STATE_MODE
 from feedd.errors import Problem, PublishError
-from feedd.state.database import STATE_MODE
 
 _LOCKS = Path("/proc/locks")
 

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from feedd.config import STATE_MODE
 from feedd.errors import Problem, StateError
 
 FILE = "feedd.sqlite3"
-STATE_MODE = 0o750
-"""Of a new state directory: it knows of articles that are not public."""
 VERSION = 4
 """Of the tables below. Files with a version that is not known are put aside like corrupt ones."""
 _FORMER = {3}

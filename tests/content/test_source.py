@@ -4,9 +4,8 @@ import os
 import shutil
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
@@ -517,7 +516,7 @@ def test_a_long_scan_says_that_it_goes_on(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory of so many files that another process looks at half of them."""
+    """A directory of so many files that two processes share them."""
     root = tmp_path_factory.mktemp("large")
     for number in range(6000):
         (root / f"{number}.md").touch()
@@ -536,46 +535,76 @@ def stamps_of(root: Path) -> dict[str, bytes]:
     return {path: stamp((root / path).stat()) for path in paths}
 
 
-def check_scan(root: Path, heed: Callable[[int], object]) -> None:
-    """A scan finds no file changed whose stamp is known, and all whose stamps were others."""
+def check_look(root: Path, between: Callable[[], object], heed: Callable[[int], object] = int) -> None:
+    """A scan by a look that was begun finds no file changed whose stamp is known, and all whose stamps were others."""
     known = stamps_of(root)
-    assert Tree(root, ("*.md",), heed=heed).scan(known) == Changes(total=6001)
     turned = {path: data[::-1] for path, data in known.items()}
-    assert set(Tree(root, ("*.md",), heed=heed).scan(turned).changed) == known.keys()
+    it = Tree(root, ("*.md",), heed=heed)
+    for stamps, changed in ((known, set()), (turned, set(known))):
+        with it.begun() as look:
+            between()
+            changes = it.scan(stamps, look)
+        assert (set(changes.changed), changes.added, changes.removed, changes.total) == (changed, (), (), 6001)
+        assert children() == []
 
 
 @several_processors
-def test_of_many_files_another_process_looks_at_half(large: Path) -> None:
-    told: list[int] = []
-
-    check_scan(large, told.append)
-
-    assert max(told) < 3500
+def test_a_scan_goes_by_a_look_that_was_begun(large: Path) -> None:
+    check_look(large, lambda: None)
 
 
 @several_processors
-def test_a_process_that_dies_while_it_looks_at_files_costs_nothing(large: Path) -> None:
-    check_scan(large, lambda _: [os.kill(child, signal.SIGKILL) for child in children()])
+def test_a_look_whose_process_dies_costs_nothing(large: Path) -> None:
+    check_look(large, kill_children)
+    check_look(large, lambda: None, lambda _: kill_children())
 
 
-def test_other_threads_keep_a_scan_in_this_process(large: Path) -> None:
-    told: list[int] = []
-    done = threading.Event()
-    other = threading.Thread(target=done.wait)
-    other.start()
-    try:
-        check_scan(large, told.append)
-    finally:
-        done.set()
-        other.join()
+def kill_children() -> None:
+    for child in children():
+        os.kill(child, signal.SIGKILL)
 
-    assert max(told) == 6000
-    assert children() == []
+
+@several_processors
+def test_a_file_that_goes_after_a_look_is_found_gone_by_the_next(tmp_path: Path) -> None:
+    write(tmp_path, "a.md", "b.md")
+    it, known = tree(tmp_path), stamps_of(tmp_path)
+    with it.begun() as look:
+        assert look is not None
+        wait_for(children())
+        (tmp_path / "a.md").unlink()
+        assert it.scan(known, look) == Changes(total=2)
+
+    assert it.scan(known).removed == ("a.md",)
+
+
+@several_processors
+def test_what_a_look_cannot_list_is_said_by_the_scan(tmp_path: Path) -> None:
+    it = Tree(tmp_path / "missing", ("*.md",))
+    with it.begun() as look:
+        assert look is not None
+        with pytest.raises(SourceError):
+            it.scan({}, look)
+
+
+@several_processors
+def test_a_look_tells_of_names_that_nobody_can_write(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"a\xff.md")).touch()
+    it = Tree(tmp_path, ("*.md",))
+    with it.begun() as look:
+        changes = it.scan({}, look)
+
+    assert [problem.kind for problem in changes.problems] == ["bad-file-name"]
 
 
 def children() -> list[int]:
     """The processes that this one started and that are still there."""
     return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def wait_for(processes: Iterable[int]) -> None:
+    """Wait until children have ended, and leave them to whoever started them."""
+    for process in processes:
+        os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
 
 
 def test_files_below_a_folder(tmp_path: Path) -> None:
