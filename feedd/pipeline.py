@@ -30,7 +30,7 @@ from feedd.feeds.archive import part_named
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.plan import FOLDERS
 from feedd.feeds.project import MAX_RELATED
-from feedd.feeds.select import Card
+from feedd.feeds.select import Card, leaves
 from feedd.publish.directory import PAGE, Directory
 from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.database import Database
@@ -136,6 +136,7 @@ class Pipeline:
         self._press: Press | None = None
         self._heard = _News()  # of this run
         self._former: dict[str, Card] = {}  # as they were before this run, of articles that changed
+        self._marked: dict[str, set[str]] = {}  # the members of sticky feeds before this run, once they are asked for
         self._raised: list[str] = []  # feeds that told of articles as withdrawn which are public again
         self._complete = False
         self._untold, self._rescued = untold, bool(untold)
@@ -257,7 +258,7 @@ class Pipeline:
             touched = Touched({name: set() for name in stale | self._observe_all(edits, now)}, everything=True)
             self._publish(touched, workers, now, outcome)
             self._stories = None
-        self._former, self._told_now, self._raised = {}, {}, []
+        self._former, self._told_now, self._raised, self._marked = {}, {}, [], {}
         return edits, len(touched.feeds)
 
     def rest(self) -> None:
@@ -502,8 +503,27 @@ class Pipeline:
         if retracted:
             self._heard.left.append(id)
             card = self._former.get(id) or self.catalogue.get(id)  # the feeds that had it, whatever it says now
-            self.ledger.bury(id, self.desk.plan.route(card) if card else (), now)
+            self.ledger.bury(id, self._feeds_with(card) if card else (), now)
         return retracted
+
+    def _feeds_with(self, card: Card) -> Iterator[str]:
+        """The feeds that told of a public article: not one for which it was too old, or never good enough, from the
+        start. What nobody saw is not to be seen when it is withdrawn.
+        """
+        told = self.ledger.told(card.id)
+        for name in self.desk.plan.route(card):
+            spec = self.desk.plan.spec(name)
+            left = leaves(card, spec)
+            if left is not None and told is not None and left <= told.first_public:
+                continue
+            if not spec.sticky or card.id in self._members(name):
+                yield name
+
+    def _members(self, name: str) -> set[str]:
+        """Those of a sticky feed before this run."""
+        if name not in self._marked:
+            self._marked[name] = self.ledger.marks(name)
+        return self._marked[name]
 
     def _tell_all(self, now: int, edited: Container[str]) -> None:
         """`_tell` for every card and whatever was told before, with one query where that has one for each."""

@@ -1271,6 +1271,29 @@ def test_a_withdrawn_article_of_an_archive_is_gone_from_it_and_told_by_the_feed(
     assert telling == ["all.atom", "providers/source.example.atom", "topics/ai.atom"]
 
 
+def test_a_feed_that_never_had_an_article_does_not_tell_that_it_was_withdrawn(tmp_path: Path) -> None:
+    """What no feed showed is not to be seen for the first time when it is withdrawn."""
+    hot = "[[feed]]\nname = 'hot'\ntitle = 'Hot'\nmin_heat = 10\n"
+    window = "[[feed]]\nname = 'window'\ntitle = 'Window'\nmax_age = '3d'\n"
+    site = Site(tmp_path, "[output]\nall = false\ntopics = false\nproviders = false\n" + hot + window)
+    site.story("cold.md", heat=3)
+    site.story("warm.md", heat=20)
+    site.story("new.md", heat=3, publishedDateTime="2024-05-31")
+    site.build()
+    site.now += HOUR
+    site.story("warm.md", heat=3)
+    site.build()
+    for name in ("cold", "warm", "new"):
+        site.story(f"{name}.md", published=False)
+    site.build(approved=True)
+    found = {path: set(refs) for path, refs in withdrawn(site.documents()).items()}
+    assert found == {
+        "hot.atom": {"tag:news.example,2020:articles/warm"},
+        "window.atom": {"tag:news.example,2020:articles/new"},
+    }
+    assert not any(b"cold" in data for data in site.documents().values())
+
+
 def test_an_article_that_was_never_public_is_not_told_as_withdrawn(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.story("one.md", publishedDateTime="2024-06-02")
