@@ -271,7 +271,7 @@ def test_not_modified_repeats_tag_and_cache_control_and_has_no_body(server: Serv
     headers = server.get("/all.atom", if_none_match=tag).headers
     assert headers["etag"] == tag
     assert headers["cache-control"] == "public, max-age=300"
-    assert headers["vary"] == "Accept-Encoding"
+    assert headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_gzip_on_request_with_a_tag_of_its_own(server: Served) -> None:
     assert gzip.decompress(packed.body) == ALL
     assert int(packed.headers["content-length"]) == len(packed.body) < len(ALL)
     assert packed.headers["etag"] != plain.headers["etag"]
-    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
     assert "content-encoding" not in plain.headers
 
 
@@ -426,6 +426,76 @@ def test_what_is_not_there_is_asked_for_again(server: Served) -> None:
 )
 def test_scripts_of_other_sites_may_read_feeds(server: Served, path: str, shared: bool) -> None:
     assert (server.get(f"/{path}").headers.get("access-control-allow-origin") == "*") is bool(shared)
+
+
+@pytest.mark.parametrize("path", ["/all.atom", "/all.rss", "/topics/ai.atom"])
+@pytest.mark.parametrize("accepted", ["", "gzip"])
+@pytest.mark.parametrize("dest", ["document", "iframe"])
+def test_feed_that_is_opened_is_xml_and_all_else_is_as_for_a_reader(
+    server: Served, path: str, accepted: str, dest: str
+) -> None:
+    reader = server.get(path, accept_encoding=accepted)
+    opened = server.get(path, accept_encoding=accepted, sec_fetch_dest=dest)
+    own = {
+        "content-type": "application/xml; charset=utf-8",
+        "etag": reader.headers["etag"][:-1] + '-opened"',
+        "content-security-policy": "default-src 'none'; style-src 'self'; sandbox",
+        "referrer-policy": "no-referrer",
+    }
+
+    assert (opened.status, opened.body) == (reader.status, reader.body)
+    assert {**opened.headers, "date": ""} == {**reader.headers, **own, "date": ""}
+    assert opened.headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
+
+
+@pytest.mark.parametrize("dest", ["empty", "image", "embed", "Document", "document, document", ""])
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_reader_gets_the_type_of_the_feed_whatever_it_says_of_itself(server: Served, suffix: str, dest: str) -> None:
+    plain = server.get(f"/all.{suffix}").headers
+
+    assert plain["content-type"] == f"application/{suffix}+xml; charset=utf-8"
+    assert plain["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
+    assert {**server.get(f"/all.{suffix}", sec_fetch_dest=dest).headers, "date": ""} == {**plain, "date": ""}
+
+
+@pytest.mark.parametrize("path", ["/all.json", "/feeds.opml", "/", "/assets/style.css", "/assets/logo.svg", "/nothing"])
+def test_what_browsers_can_show_is_opened_as_it_is(server: Served, path: str) -> None:
+    plain, opened = server.get(path).headers, server.get(path, sec_fetch_dest="document").headers
+
+    assert {**opened, "date": ""} == {**plain, "date": ""}
+    assert "Sec-Fetch-Dest" not in opened.get("vary", "")
+
+
+@pytest.mark.parametrize("accepted", ["", "gzip"])
+def test_opened_feed_that_is_still_so_is_a_304_and_what_a_reader_has_is_another(server: Served, accepted: str) -> None:
+    reader, opened = (server.get("/all.atom", accept_encoding=accepted, sec_fetch_dest=to) for to in ("", "document"))
+    for dest, tag, status in (
+        ("document", opened.headers["etag"], 304),
+        ("document", reader.headers["etag"], 200),
+        ("empty", reader.headers["etag"], 304),
+        ("empty", opened.headers["etag"], 200),
+    ):
+        got = server.get("/all.atom", accept_encoding=accepted, sec_fetch_dest=dest, if_none_match=tag)
+
+        assert got.status == status
+        assert got.headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
+        assert ("content-type" in got.headers) is (status == 200)
+
+
+def test_head_of_an_opened_feed_equals_get(server: Served) -> None:
+    get, head = (server.get("/all.atom", method, sec_fetch_dest="document") for method in ("GET", "HEAD"))
+
+    assert head.body == b""
+    assert {**head.headers, "date": ""} == {**get.headers, "date": ""}
+
+
+def test_large_feed_that_is_opened_is_xml_too(site: tuple[Path, Served]) -> None:
+    data = b"<rss>" + b"x" * (9 << 20) + b"</rss>"
+    (site[0] / "large.rss").write_bytes(data)
+    opened = site[1].get("/large.rss", sec_fetch_dest="document")
+
+    assert opened.headers["content-type"] == "application/xml; charset=utf-8"
+    assert opened.body == data
 
 
 def test_scripts_of_other_sites_may_ask_on_conditions(server: Served) -> None:

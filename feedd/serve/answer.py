@@ -2,18 +2,19 @@
 
 In: method and headers of a request, a resource or what is known of its absence, and how the directory is served. Out:
 an `Answer`. Pure: it reads no file, asks no clock and no network. The rules are those of RFC 9110: conditions in
-section 13, ranges in section 14, codings in section 12.5.3. Headers are pairs of bytes, names in lower case.
+section 13, ranges in section 14, codings in section 12.5.3. Who opens a feed in a browser (Fetch Metadata Request
+Headers, section 2.1) gets it as something that browsers show. Headers are pairs of bytes, names in lower case.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from math import inf
 
-from feedd.serve.paths import Map
+from feedd.serve.paths import Kind, Map
 from feedd.serve.resources import Resource, Variant
 
 Header = tuple[bytes, bytes]
@@ -27,8 +28,12 @@ CONDITIONS = (
     b"if-range",
     b"range",
     b"accept-encoding",
+    b"sec-fetch-dest",
 )
-"""The headers of a request that change what it gets."""
+"""The headers of a request that change what it gets. The last two are not for scripts to set."""
+
+OPENED = (b"document", b"iframe")
+"""What a browser says in Sec-Fetch-Dest when it asks for something to show it by itself."""
 
 _ASKED = frozenset(CONDITIONS)
 _NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
@@ -37,6 +42,7 @@ _SHARED: tuple[Header, ...] = (
     (b"access-control-expose-headers", b"ETag, Link"),
 )
 _VARY: Header = (b"vary", b"Accept-Encoding")
+_VARY_OPENED: Header = (b"vary", b"Accept-Encoding, Sec-Fetch-Dest")
 _TAGS = re.compile(rb'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 _RANGE = re.compile(rb"bytes\s*=\s*([0-9]{0,40})\s*-\s*([0-9]{0,40})\s*", re.IGNORECASE)
 _CODING = re.compile(rb"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.IGNORECASE)
@@ -73,12 +79,12 @@ def conditions(headers: Iterable[Header]) -> dict[bytes, bytes]:
 
 def answer(method: str, asked: dict[bytes, bytes], resource: Resource, notice: Map, max_age: int) -> Answer:
     """The answer to GET or HEAD of a resource. `max_age` is in seconds."""
-    variant = chosen(resource, asked.get(b"accept-encoding", b""))
+    kind, variant = _taken(resource, asked)
     cache = (b"cache-control", b"public, max-age=%d" % max_age)
     head: list[Header] = [(b"etag", variant.tag), cache, _NOSNIFF]
-    if resource.kind.packs:
-        head.append(_VARY)
-    if resource.kind.shared:
+    if kind.packs:
+        head.append(_VARY_OPENED if resource.kind.opened else _VARY)
+    if kind.shared:
         head += _SHARED
     if asked:
         modified = resource.modified if resource.modified_date else inf
@@ -86,26 +92,36 @@ def answer(method: str, asked: dict[bytes, bytes], resource: Resource, notice: M
             return told(412, "The file is another one than you expect.")
         if _has_already(asked, variant, modified):
             return Answer(304, head)
-    head += _described(resource, variant, notice)
+    head += _described(resource, kind, variant, notice)
     if method == "GET" and b"range" in asked and _is_same(asked.get(b"if-range"), variant):
         return _part(asked[b"range"], variant, head)
     return _whole(200, variant, head)
 
 
-def _described(resource: Resource, variant: Variant, notice: Map) -> list[Header]:
+def _taken(resource: Resource, asked: dict[bytes, bytes]) -> tuple[Kind, Variant]:
+    """What a client gets of a resource, and as what. A feed that is opened in a browser is another representation, and
+    has tags of its own (RFC 9110, section 8.8.1): a cache that holds both tells them apart by these.
+    """
+    kind, variant = resource.kind, chosen(resource, asked.get(b"accept-encoding", b""))
+    if kind.opened and asked.get(b"sec-fetch-dest") in OPENED:
+        return kind.opened, replace(variant, tag=variant.tag[:-1] + b'-opened"')
+    return kind, variant
+
+
+def _described(resource: Resource, kind: Kind, variant: Variant, notice: Map) -> list[Header]:
     """What a whole answer says beyond what one without a body does."""
     found: list[Header] = [
-        (b"content-type", resource.kind.media_type),
+        (b"content-type", kind.media_type),
         (b"accept-ranges", b"bytes"),
     ]
     if resource.modified_date:
         found.append((b"last-modified", resource.modified_date))
     if variant.coding:
         found.append((b"content-encoding", variant.coding))
-    if resource.kind.feed and (links := notice.links(resource.path)):
+    if kind.feed and (links := notice.links(resource.path)):
         found.append((b"link", links))
-    if resource.kind.policy:
-        found += [(b"content-security-policy", resource.kind.policy), (b"referrer-policy", b"no-referrer")]
+    if kind.policy:
+        found += [(b"content-security-policy", kind.policy), (b"referrer-policy", b"no-referrer")]
     return found
 
 
@@ -251,7 +267,7 @@ def refused() -> Answer:
 
 def options() -> Answer:
     """What can be asked for, also from scripts of other sites (the Fetch standard, CORS-preflight)."""
-    names = b", ".join((*CONDITIONS[:-1],))
+    names = b", ".join((*CONDITIONS[:-2],))
     return Answer(204, [
         (b"allow", METHODS),
         (b"access-control-allow-origin", b"*"),

@@ -6,11 +6,11 @@ is found out elsewhere.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from feedd.feeds.formats import FORMATS
+from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.manifest import Manifest
 
 INDEX = "index.html"
@@ -24,7 +24,8 @@ _LONGEST = 4096  # bytes of a path: the system takes no longer ones
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What files with a suffix are: their media type, whether they get smaller by gzip, whether scripts of other sites
-    may read them, whether they are feeds, and what browsers that open one are told of its security.
+    may read them, whether they are feeds, and what browsers that open one are told of its security. `opened` is the
+    kind as which one is sent to who opens it in a browser, where that is another.
     """
 
     suffix: str
@@ -33,6 +34,7 @@ class Kind:
     shared: bool = False
     feed: bool = False
     policy: bytes = b""
+    opened: "Kind | None" = None
 
 
 _PAGE = (
@@ -40,6 +42,16 @@ _PAGE = (
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PICTURE = b"default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG that is opened by itself is a document
+_FEED = b"default-src 'none'; style-src 'self'; sandbox"  # so is XML, and scripts in it would run
+
+
+def _feed(row: Format) -> Kind:
+    """The kind of a feed. In Atom and RSS browsers heed a style sheet only where they are called XML."""
+    kind = Kind(row.suffix, f"{row.media_type}; charset=utf-8".encode(), shared=True, feed=True)
+    if not row.media_type.endswith("+xml"):
+        return kind
+    return replace(kind, opened=replace(kind, media_type=b"application/xml; charset=utf-8", policy=_FEED))
+
 
 _OTHERS = (
     Kind("opml", b"text/x-opml; charset=utf-8", shared=True),
@@ -55,10 +67,7 @@ _OTHERS = (
 )
 
 KINDS: dict[str, Kind] = {
-    **{
-        row.suffix: Kind(row.suffix, f"{row.media_type}; charset=utf-8".encode(), shared=True, feed=True)
-        for row in FORMATS.values()
-    },
+    **{row.suffix: _feed(row) for row in FORMATS.values()},
     **{kind.suffix: kind for kind in _OTHERS},
 }
 """What is served, by suffix; nothing else is."""

@@ -26,7 +26,9 @@ FEED = Resource(
     Variant(b"gzip", b'"packed"', len(PACKED), PACKED),
 )
 NOTICE = Map.of(Manifest("https://a.example/", ("https://hub.example/",)))
-TAGS = st.sampled_from([b'"plain"', b'"packed"', b'W/"plain"', b'"other"', b"*", b"plain", b'"', b"", b",", b'"a,b"'])
+TAGS = st.sampled_from(
+    [b'"plain"', b'"plain-opened"', b'"packed"', b'W/"plain"', b'"other"', b"*", b"plain", b'"', b"", b",", b'"a,b"']
+)
 DATES = st.one_of(
     st.integers(CHANGED - 3, CHANGED + 3).map(lambda moment: formatdate(moment, usegmt=True).encode()),
     st.binary(max_size=30),
@@ -42,6 +44,7 @@ ASKED = st.fixed_dictionaries(
         b"if-range": st.one_of(TAGS, DATES),
         b"range": RANGES,
         b"accept-encoding": st.sampled_from([b"gzip", b"gzip;q=0", b"*", b"br", b""]),
+        b"sec-fetch-dest": st.sampled_from([b"document", b"iframe", b"empty", b"document, document", b""]),
     },
 )
 

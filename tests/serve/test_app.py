@@ -16,7 +16,13 @@ from feedd.serve.app import Feeds, feeds
 PATHS = [b"/all.atom", b"/feeds/all.atom", b"/", b"/feeds", b"/old.atom", b"/gone.atom", b"/.feedd.json", b"/long.txt"]
 HEADERS = st.lists(
     st.sampled_from(
-        [(b"accept-encoding", b"gzip"), (b"if-none-match", b"*"), (b"range", b"bytes=1-2"), (b"if-match", b'"x"')]
+        [
+            (b"accept-encoding", b"gzip"),
+            (b"if-none-match", b"*"),
+            (b"range", b"bytes=1-2"),
+            (b"if-match", b'"x"'),
+            (b"sec-fetch-dest", b"document"),
+        ]
     ),
     unique=True,
 )
