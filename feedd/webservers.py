@@ -16,14 +16,15 @@ from feedd.config import Config
 from feedd.errors import ConfigError, Problem
 from feedd.feeds.manifest import Manifest
 from feedd.serve import answer as answers
-from feedd.serve.answer import Answer
+from feedd.serve.answer import OPENED, Answer
 from feedd.serve.paths import INDEX, KINDS, Kind, Map
 from feedd.serve.resources import Resource, Variant
 
-_OWN = {"content-type", "content-length", "etag", "last-modified", "accept-ranges", "vary", "location"}
+_OWN = {"content-type", "content-length", "etag", "last-modified", "accept-ranges", "location"}
 """Headers that a web server makes itself, or is told by other means."""
 _DOCUMENT = "-.document.-"  # what stands for a document's path until a server's own variable does
 _LINK = "Use another path, or a symbolic link that leads there."
+_OPENS = {b"sec-fetch-dest": OPENED[0]}
 
 
 Headers = tuple[tuple[str, str], ...]
@@ -32,7 +33,8 @@ Headers = tuple[tuple[str, str], ...]
 @dataclass(frozen=True, slots=True)
 class _Site:
     """What both servers are told. `prefix` is the path of `base`, unescaped. `groups` are the kinds of files by the
-    headers that they have beside their type, in which `_DOCUMENT` may stand.
+    headers that they have beside their type, in which `_DOCUMENT` may stand; so is `opened`, for those of them that who
+    opens one in a browser gets as another kind.
     """
 
     base: str
@@ -40,6 +42,7 @@ class _Site:
     directory: Path
     max_age: int
     groups: dict[Headers, list[Kind]]
+    opened: dict[Headers, list[Kind]]
     moved: tuple[tuple[str, str], ...]
     gone: tuple[str, ...]
 
@@ -56,25 +59,28 @@ class _Site:
 def _site(config: Config, manifest: Manifest) -> _Site:
     base, max_age = config.site.feeds_url, int(config.server.max_age)
     known = Map.of(Manifest(base, config.websub.hubs, manifest.moved, manifest.gone))
-    groups: dict[Headers, list[Kind]] = {}
-    for kind in KINDS.values():
-        groups.setdefault(_headers(_answer(kind, known, max_age)), []).append(kind)
     targets = ((path, known.target(path)) for path in sorted(manifest.moved))
     return _Site(
         known.address("").decode(),
         unquote(urlsplit(base).path, errors="surrogateescape"),
         config.output.path,
         max_age,
-        groups,
+        _groups(KINDS.values(), known, max_age, {}),
+        _groups((kind for kind in KINDS.values() if kind.opened), known, max_age, _OPENS),
         tuple((path, known.address(target).decode()) for path, target in targets if target),
         tuple(path for path in manifest.gone if path not in manifest.moved),
     )
 
 
-def _answer(kind: Kind, known: Map, max_age: int) -> Answer:
-    """How feedd itself answers for a file of a kind."""
+def _groups(kinds: Iterable[Kind], known: Map, max_age: int, asked: dict[bytes, bytes]) -> dict[Headers, list[Kind]]:
+    """Kinds by the headers with which feedd itself answers a request for a file of that kind."""
+    groups: dict[Headers, list[Kind]] = {}
     plain = Variant(b"", b'""', 0, b"")
-    return answers.answer("GET", {}, Resource(_DOCUMENT, kind, (0, 0, 0, 0, 0), 0, b"", plain), known, max_age)
+    for kind in kinds:
+        resource = Resource(_DOCUMENT, kind, (0, 0, 0, 0, 0), 0, b"", plain)
+        headers = _headers(answers.answer("GET", asked, resource, known, max_age))
+        groups.setdefault(headers, []).append(kind)
+    return groups
 
 
 def _headers(answer: Answer) -> Headers:
@@ -87,6 +93,11 @@ def _bare(kind: Kind) -> tuple[str, str]:
     """A media type, and its charset or nothing."""
     media_type, _, charset = kind.media_type.decode().partition("; charset=")
     return media_type, charset
+
+
+def _sent() -> dict[str, Kind]:
+    """A kind for each media type that is sent."""
+    return {_bare(one)[0]: one for kind in KINDS.values() for one in (kind, kind.opened) if one}
 
 
 def _commented(lines: Iterable[str]) -> Iterator[str]:
@@ -103,10 +114,14 @@ def _refused(server: str, what: str, field: str, remedy: str) -> ConfigError:
 
 # nginx
 
+_VARIABLE = "$feedd_document"
+_AS_XML = ".xml"
+
 _NGINX = """
 Include it in the server block of that host: `include snippets/feedd.conf;`.
 What the server block says by add_header does not hold in here: repeat it where it is wanted.
 What nginx packs on the way has the ETag of the plain file, made weak (W/), which is as good for readers.
+What is sent as XML to who opens it in a browser has the ETag that readers get.
 """
 
 
@@ -124,7 +139,7 @@ def _inside(site: _Site) -> Iterator[str]:
     yield f"alias {_value(f'{site.directory}/', 'output.path')};"
     yield from _types()
     yield "gzip on;"
-    yield "gzip_vary on;"
+    yield "gzip_vary off;  # Vary is below"
     yield "gzip_proxied any;"
     yield "if_modified_since before;"
     for answer, place in _named(site):
@@ -136,6 +151,10 @@ def _inside(site: _Site) -> Iterator[str]:
     yield f"location ~ /$ {{ rewrite ^(.*)$ $1{INDEX} last; }}"
     for headers, kinds in site.groups.items():
         yield from _location(headers, kinds, site)
+    yield "# Atom and RSS for who opens them in a browser, which heeds their style sheet only if they are called XML."
+    yield "# `if` cannot say so, but the suffix of the path can: one that nobody can ask for."
+    for headers, kinds in site.opened.items():
+        yield from _opened(headers, kinds, site)
     yield "return 404;"
 
 
@@ -164,18 +183,17 @@ def _places(site: _Site) -> Iterator[str]:
 def _added(headers: Headers, always: str = "") -> Iterator[str]:
     """Headers of all answers that are no errors; `always` of these as well."""
     for name, value in headers:
-        text = _value(value, "websub.hubs").replace(_DOCUMENT, "$feedd_document")
+        text = _value(value, "websub.hubs").replace(_DOCUMENT, _VARIABLE)
         yield f"add_header {name} {text}{always};"
 
 
 def _types() -> Iterator[str]:
-    kinds = {_bare(kind)[0]: kind for kind in KINDS.values()}
     yield "types {"
     yield from (f"    {_bare(kind)[0]} {kind.suffix};" for kind in KINDS.values())
     yield "}"
     yield "charset utf-8;"
     # Both hold for text/html anyway, and nginx warns of what it is told twice.
-    told = {name: kind for name, kind in kinds.items() if name != "text/html"}
+    told = {name: kind for name, kind in _sent().items() if name != "text/html"}
     yield f"charset_types {' '.join(name for name, kind in told.items() if _bare(kind)[1])};"
     yield f"gzip_types {' '.join(name for name, kind in told.items() if kind.packs)};"
 
@@ -193,12 +211,36 @@ def _moves(site: _Site) -> Iterator[str]:
 
 
 def _location(headers: Headers, kinds: list[Kind], site: _Site) -> Iterator[str]:
-    suffixes = [kind.suffix for kind in kinds]
-    suffix = rf"\.(?:{'|'.join(suffixes)})" if len(suffixes) > 1 else rf"\.{suffixes[0]}"
-    named = rf"^{re.escape(site.prefix)}(?<feedd_document>[a-z0-9._/-]+{suffix})$"
-    yield f"location ~ {_token(named if 'Link' in dict(headers) else f'{suffix}$')} {{"
+    named = _named_document(kinds, site) if "Link" in dict(headers) else _suffix(kinds)
+    yield f"location ~ {_token(f'{named}$')} {{"
+    if kinds[0].opened:
+        dest = b"|".join(OPENED).decode()
+        yield f"    if ($http_sec_fetch_dest ~ ^(?:{dest})$) {{ rewrite ^(.*)$ $1{_AS_XML} last; }}"
     yield from _indented(_added(headers), " " * 4)
     yield "}"
+
+
+def _opened(headers: Headers, kinds: list[Kind], site: _Site) -> Iterator[str]:
+    """Files under names that nobody can ask for: `if` may hold neither types nor a default, so the type is another only
+    where the name is.
+    """
+    (media_type,) = {_bare(kind.opened)[0] for kind in kinds if kind.opened}
+    file = _value(f"{site.directory}/{_DOCUMENT}", "output.path").replace(_DOCUMENT, _VARIABLE)
+    yield f"location ~ {_token(f'{_named_document(kinds, site)}{re.escape(_AS_XML)}$')} {{"
+    yield "    internal;"
+    yield f"    alias {file};"
+    yield f"    types {{ {media_type} {_AS_XML[1:]}; }}"
+    yield from _indented(_added(headers), " " * 4)
+    yield "}"
+
+
+def _suffix(kinds: list[Kind]) -> str:
+    suffixes = [kind.suffix for kind in kinds]
+    return rf"\.(?:{'|'.join(suffixes)})" if len(suffixes) > 1 else rf"\.{suffixes[0]}"
+
+
+def _named_document(kinds: list[Kind], site: _Site) -> str:
+    return rf"^{re.escape(site.prefix)}(?<feedd_document>[a-z0-9._/-]+{_suffix(kinds)})"
 
 
 def _value(text: str, field: str) -> str:
@@ -220,7 +262,7 @@ def _token(text: str) -> str:
 
 _CADDY = """
 Include it in the block of that site: `import feedd.caddy`.
-What Caddy packs on the way has the ETag of the plain file.
+What Caddy packs on the way, and what is sent as XML to who opens it in a browser, has the ETag of the plain file.
 """
 
 
@@ -265,10 +307,12 @@ def _route(site: _Site) -> Iterator[str]:
 def _files(site: _Site) -> Iterator[str]:
     for number, (headers, kinds) in enumerate(site.groups.items(), 1):
         yield f"@group{number} path {' '.join(f'*.{kind.suffix}' for kind in kinds)}"
-        yield from _set(f"@group{number}", headers)
+        yield from _set(f"@group{number}", headers, defer=True)
     for kind in KINDS.values():
         yield f"@{kind.suffix} path *.{kind.suffix}"
         yield f'header @{kind.suffix} Content-Type "{kind.media_type.decode()}"'
+    for number, (headers, kinds) in enumerate(site.opened.items(), 1):
+        yield from _shown(f"@opened{number}", headers, kinds)
     yield from _encode()
     yield "file_server"
 
@@ -281,23 +325,31 @@ def _respond(matcher: str, answer: Answer) -> Iterator[str]:
     yield "}"
 
 
-def _set(matcher: str, headers: Headers) -> Iterator[str]:
+def _shown(matcher: str, headers: Headers, kinds: list[Kind]) -> Iterator[str]:
+    """Files that somebody opens in a browser."""
+    yield f"{matcher} {{"
+    yield f"\tpath {' '.join(f'*.{kind.suffix}' for kind in kinds)}"
+    yield from (f"\theader Sec-Fetch-Dest {dest.decode()}" for dest in OPENED)
+    yield "}"
+    (media_type,) = {kind.opened.media_type.decode() for kind in kinds if kind.opened}
+    yield f'header {matcher} Content-Type "{media_type}"'
+    yield from _set(matcher, headers, defer=True)
+
+
+def _set(matcher: str, headers: Headers, *, defer: bool = False) -> Iterator[str]:
+    """Headers; with `defer`, in the place of what Caddy itself says, which is known only when it answers."""
     yield " ".join(["header", *filter(None, [matcher]), "{"])
     for name, value in headers:
         yield f"\t{name} {_literal(value, 'websub.hubs').replace(f'/{_DOCUMENT}', '{path}')}"
+    if defer:
+        yield "\tdefer"
     yield "}"
 
 
 def _encode() -> Iterator[str]:
-    packed = [kind for kind in KINDS.values() if kind.packs]
-    yield f"@packed path {' '.join(f'*.{kind.suffix}' for kind in packed)}"
-    yield "header @packed {"
-    yield "\tVary Accept-Encoding"
-    yield "\tdefer"
-    yield "}"
     yield "encode gzip {"
     yield "\tmatch {"
-    yield from (f"\t\theader Content-Type {_bare(kind)[0]}*" for kind in packed)
+    yield from (f"\t\theader Content-Type {name}*" for name, kind in _sent().items() if kind.packs)
     yield "\t}"
     yield "}"
 

@@ -193,7 +193,14 @@ FEED = {
     "access-control-expose-headers": "ETag, Link",
     "vary": "Accept-Encoding",
 }
-ATOM = {**FEED, "content-type": "application/atom+xml; charset=utf-8"}
+ATOM_OR_RSS = {**FEED, "vary": "Accept-Encoding, Sec-Fetch-Dest"}
+ATOM = {**ATOM_OR_RSS, "content-type": "application/atom+xml; charset=utf-8", "content-security-policy": ""}
+OPENED = {
+    **ATOM_OR_RSS,
+    "content-type": "application/xml; charset=utf-8",
+    "content-security-policy": "default-src 'none'; style-src 'self'; sandbox",
+    "referrer-policy": "no-referrer",
+}
 STATIC = {"cache-control": "public, max-age=300", "x-content-type-options": "nosniff", "vary": "Accept-Encoding"}
 SHOWN = {**STATIC, "referrer-policy": "no-referrer", "access-control-allow-origin": ""}
 UNKNOWN = {"cache-control": "no-cache", "x-content-type-options": "nosniff", "access-control-allow-origin": "*"}
@@ -213,13 +220,16 @@ class Case:
 
 
 GZIP = {"Accept-Encoding": "gzip, br"}
+BROWSER = {"Sec-Fetch-Dest": "document"}
 SELF = LINKS.format
 
 CASES: dict[str, Case] = {
     "atom": Case("/feeds/all.atom", 200, {**ATOM, "link": SELF("https://news.example/feeds/all.atom")}),
-    "rss": Case("/feeds/all.rss", 200, {**FEED, "content-type": "application/rss+xml; charset=utf-8"}),
+    "rss": Case("/feeds/all.rss", 200, {**ATOM_OR_RSS, "content-type": "application/rss+xml; charset=utf-8"}),
     "json": Case("/feeds/all.json", 200, {**FEED, "content-type": "application/feed+json; charset=utf-8"}),
-    "topic": Case("/feeds/topics/ai.rss", 200, {**FEED, "link": SELF("https://news.example/feeds/topics/ai.rss")}),
+    "topic": Case(
+        "/feeds/topics/ai.rss", 200, {**ATOM_OR_RSS, "link": SELF("https://news.example/feeds/topics/ai.rss")}
+    ),
     "provider": Case(
         "/feeds/providers/source.example.json",
         200,
@@ -236,6 +246,33 @@ CASES: dict[str, Case] = {
     "gzip-json": Case("/feeds/all.json", 200, {"content-encoding": "gzip"}, headers=GZIP),
     "gzip-page": Case("/feeds/", 200, {"content-encoding": "gzip"}, headers=GZIP),
     "no-gzip": Case("/feeds/all.atom", 200, {"content-encoding": ""}, headers={"Accept-Encoding": "gzip;q=0"}),
+    "opened": Case(
+        "/feeds/all.atom", 200, {**OPENED, "link": SELF("https://news.example/feeds/all.atom")}, headers=BROWSER
+    ),
+    "opened-rss": Case("/feeds/topics/ai.rss?x=1", 200, OPENED, headers=BROWSER),
+    "opened-frame": Case("/feeds/all.rss", 200, OPENED, headers={"Sec-Fetch-Dest": "iframe"}),
+    "opened-escaped": Case("/feeds/all%2Eatom", 200, OPENED, headers=BROWSER),
+    "opened-head": Case("/feeds/all.atom", 200, OPENED, method="HEAD", headers=BROWSER),
+    "opened-gzip": Case("/feeds/all.atom", 200, {**OPENED, "content-encoding": "gzip"}, headers={**GZIP, **BROWSER}),
+    "opened-range": Case("/feeds/all.atom", 206, OPENED, headers={"Range": "bytes=0-9", **BROWSER}),
+    "opened-later": Case(
+        "/feeds/all.atom", 304, {"vary": ATOM["vary"]}, headers={"If-Modified-Since": LATER, **BROWSER}
+    ),
+    "opened-post": Case("/feeds/all.atom", 405, READING, method="POST", headers={"Content-Length": "0", **BROWSER}),
+    "opened-options": Case("/feeds/all.atom", 204, READING, method="OPTIONS", headers=BROWSER),
+    "opened-json": Case(
+        "/feeds/all.json", 200, {**FEED, "content-type": "application/feed+json; charset=utf-8"}, headers=BROWSER
+    ),
+    "opened-page": Case("/feeds/", 200, {**SHOWN, "content-type": "text/html; charset=utf-8"}, headers=BROWSER),
+    "opened-unknown": Case("/feeds/none.atom", 404, UNKNOWN, headers=BROWSER),
+    "opened-moved": Case("/feeds/topics/old.atom", 301, LASTING, headers=BROWSER),
+    "opened-gone": Case("/feeds/topics/gone.rss", 410, LASTING, headers=BROWSER),
+    "opened-hidden": Case("/feeds/.secret.atom", 404, UNKNOWN, headers=BROWSER),
+    "opened-hidden-folder": Case("/feeds/.git/x.atom", 404, UNKNOWN, headers=BROWSER),
+    "opened-above": Case("/feeds/..%2fall.atom", 404, {}, headers=BROWSER),
+    "fetched": Case("/feeds/all.atom", 200, ATOM, headers={"Sec-Fetch-Dest": "empty"}),
+    "as-xml": Case("/feeds/all.atom.xml", 404, UNKNOWN),
+    "as-xml-opened": Case("/feeds/all.atom.xml", 404, UNKNOWN, headers=BROWSER),
     "head": Case("/feeds/all.atom", 200, ATOM, method="HEAD"),
     "range": Case("/feeds/all.atom", 206, {}, headers={"Range": "bytes=0-9"}),
     "bad-range": Case("/feeds/all.atom", 416, {}, headers={"Range": "bytes=9999999-"}),
@@ -246,7 +283,9 @@ CASES: dict[str, Case] = {
     "other-tag": Case("/feeds/all.atom", 200, {}, headers={"If-None-Match": '"no"', "If-Modified-Since": DATE}),
     "no-match": Case("/feeds/all.atom", 412, {}, headers={"If-Match": '"no"'}),
     "bare": Case("/feeds", 301, {"location": "https://news.example/feeds/"}),
-    "moved": Case("/feeds/topics/older.atom", 301, {**LASTING, "location": "https://news.example/feeds/topics/ai.atom"}),
+    "moved": Case(
+        "/feeds/topics/older.atom", 301, {**LASTING, "location": "https://news.example/feeds/topics/ai.atom"}
+    ),
     "twice": Case("/feeds/topics/old.atom", 301, {**LASTING, "location": "https://news.example/feeds/topics/ai.atom"}),
     "moved-head": Case("/feeds/topics/old.atom", 301, LASTING, method="HEAD"),
     "gone": Case("/feeds/topics/gone.rss", 410, {**LASTING, "link": ""}),
@@ -317,13 +356,14 @@ def test_a_tag_is_strong_and_stays_while_the_bytes_do(server: Server) -> None:
     assert first.headers["last-modified"] == DATE
 
 
-@pytest.mark.parametrize("form", ["{}", 'W/{}', '"a", {}', '"a", W/{}, "b"'])
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"a", {}', '"a", W/{}, "b"'])
 def test_a_reader_that_has_it_gets_a_304(server: Server, form: str) -> None:
     tag = server.get("/feeds/all.atom").headers["etag"]
     found = server.get("/feeds/all.atom", If_None_Match=form.format(tag))
 
     assert (found.status, found.body) == (304, b"")
     assert (found.headers["etag"], found.headers["cache-control"]) == (tag, "public, max-age=300")
+    assert found.headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
     assert "content-type" not in found.headers
 
 
@@ -347,7 +387,7 @@ def test_packed_bytes_are_the_plain_ones(server: Server) -> None:
 
     assert gzip.decompress(packed.body) == plain.body
     assert len(packed.body) < len(plain.body)
-    assert packed.headers["vary"] == "Accept-Encoding"
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
 
 
 def test_the_tag_of_packed_bytes_is_as_the_snippet_says(server: Server) -> None:
@@ -360,6 +400,16 @@ def test_the_tag_of_packed_bytes_is_as_the_snippet_says(server: Server) -> None:
     else:
         assert re.fullmatch(r'"[^"]+"', packed)
         assert packed != plain
+
+
+def test_who_has_it_opened_gets_a_304_and_its_tag_is_as_the_snippet_says(server: Server) -> None:
+    reader, opened = (server.get("/feeds/all.atom", **asked) for asked in ({}, BROWSER))
+    again = server.get("/feeds/all.atom", If_None_Match=opened.headers["etag"], **BROWSER)
+
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers["vary"] == "Accept-Encoding, Sec-Fetch-Dest"
+    assert opened.body == reader.body
+    assert (opened.headers["etag"] == reader.headers["etag"]) is (server.name != "feedd")
 
 
 @pytest.mark.parametrize("path", ["/feeds/all.atom", "/feeds/", "/feeds/none.atom", "/feeds/topics/old.atom"])
@@ -420,7 +470,7 @@ FOLDERS = [
     "a\nb",
     "-flag",
     "..dots",
-    'all \'of\' {it};\t#"x"',
+    "all 'of' {it};\t#\"x\"",
 ]
 
 
@@ -437,10 +487,10 @@ def test_a_directory_may_be_called_anything(name: str, folder: str, tmp_path: Pa
             PRINTERS[name](site.config, Manifest())
         return
     with serving(name, site, tmp_path) as server:
-        found = server.get("/feeds/all.atom")
+        found, opened = server.get("/feeds/all.atom"), server.get("/feeds/all.atom", **BROWSER)
 
-    assert found.status == 200
-    assert found.body == (site.folder / folder / "all.atom").read_bytes()
+    assert found.status == opened.status == 200
+    assert found.body == opened.body == (site.folder / folder / "all.atom").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -476,9 +526,12 @@ def test_an_address_may_have_any_path(name: str, path: str, tmp_path: Path) -> N
         found = server.get(f"{path}all.atom")
         moved, gone = server.get(f"{path}old.atom"), server.get(f"{path}gone.rss")
         hidden = server.get(f"{path}{NAME}")
+        opened = server.get(f"{path}all.atom", **BROWSER)
 
     assert (found.status, found.body) == (200, (site.feeds / "all.atom").read_bytes())
     assert found.headers["link"].endswith(f'<{url}all.atom>; rel="self"')
+    assert (opened.status, opened.body, opened.headers["link"]) == (200, found.body, found.headers["link"])
+    assert opened.headers["content-type"] == "application/xml; charset=utf-8"
     assert (moved.status, moved.headers["location"]) == (301, f"{url}all.atom")
     assert (gone.status, hidden.status) == (410, 404)
 
