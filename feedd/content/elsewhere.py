@@ -89,6 +89,8 @@ class Copy:
         end = -(-len(items) // PIECE)
         front, back = list[Results](), list[Results]()
         while len(front) < end:
+            if front or back:
+                heed((len(front) + len(back)) * PIECE)
             if len(front) + 1 < end and not self._has_spoken():
                 end -= 1
                 os.pwrite(self._memory, _NUMBER.pack(end), 0)
@@ -96,7 +98,6 @@ class Copy:
             else:
                 message = self._next()
                 front.append(work(_piece(items, len(front))) if message is None else _decode_results(message))
-            heed(min((len(front) + len(back)) * PIECE, len(items)))
         return [result for piece in (*front, *reversed(back)) for result in piece]
 
     def _has_spoken(self) -> bool:

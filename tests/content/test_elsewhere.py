@@ -85,7 +85,7 @@ def test_a_copy_does_all_that_nobody_takes_from_it() -> None:
         wait_for(copy)
         assert copy.listing() == (ITEMS, [PROBLEM])
         assert copy.results(ITEMS, refuse, told.append) == work(ITEMS)
-    assert told == [*range(PIECE, len(ITEMS), PIECE), len(ITEMS)]
+    assert told == list(range(PIECE, len(ITEMS), PIECE))
 
 
 def test_this_process_takes_pieces_from_the_end() -> None:

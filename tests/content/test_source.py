@@ -5,7 +5,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedd.content.elsewhere import may_fork
+from feedd.content.elsewhere import Copy, may_fork
 from feedd.content.source import UNSETTLED, Changes, Tree, pattern, stamp
 from feedd.errors import SourceError
 from feedd.testing import bound_by_permissions
@@ -535,33 +535,38 @@ def stamps_of(root: Path) -> dict[str, bytes]:
     return {path: stamp((root / path).stat()) for path in paths}
 
 
-def check_look(root: Path, between: Callable[[], object], heed: Callable[[int], object] = int) -> None:
+def check_look(root: Path, before: Callable[[Copy], object], amid: Callable[[Copy], object]) -> None:
     """A scan by a look that was begun finds no file changed whose stamp is known, and all whose stamps were others."""
     known = stamps_of(root)
     turned = {path: data[::-1] for path, data in known.items()}
-    it = Tree(root, ("*.md",), heed=heed)
     for stamps, changed in ((known, set()), (turned, set(known))):
+        looks: list[Copy] = []
+        it = Tree(root, ("*.md",), heed=lambda _, looks=looks: amid(looks[0]))
         with it.begun() as look:
-            between()
+            assert look is not None
+            looks.append(look)
+            before(look)
             changes = it.scan(stamps, look)
         assert (set(changes.changed), changes.added, changes.removed, changes.total) == (changed, (), (), 6001)
-        assert children() == []
 
 
 @several_processors
 def test_a_scan_goes_by_a_look_that_was_begun(large: Path) -> None:
-    check_look(large, lambda: None)
+    check_look(large, leave, leave)
 
 
 @several_processors
 def test_a_look_whose_process_dies_costs_nothing(large: Path) -> None:
-    check_look(large, kill_children)
-    check_look(large, lambda: None, lambda _: kill_children())
+    check_look(large, kill, leave)
+    check_look(large, leave, kill)
 
 
-def kill_children() -> None:
-    for child in children():
-        os.kill(child, signal.SIGKILL)
+def leave(look: Copy) -> None:
+    """Let it do what it does."""
+
+
+def kill(look: Copy) -> None:
+    os.kill(look.process, signal.SIGKILL)
 
 
 @several_processors
@@ -570,7 +575,7 @@ def test_a_file_that_goes_after_a_look_is_found_gone_by_the_next(tmp_path: Path)
     it, known = tree(tmp_path), stamps_of(tmp_path)
     with it.begun() as look:
         assert look is not None
-        wait_for(children())
+        os.waitid(os.P_PID, look.process, os.WEXITED | os.WNOWAIT)
         (tmp_path / "a.md").unlink()
         assert it.scan(known, look) == Changes(total=2)
 
@@ -594,17 +599,6 @@ def test_a_look_tells_of_names_that_nobody_can_write(tmp_path: Path) -> None:
         changes = it.scan({}, look)
 
     assert [problem.kind for problem in changes.problems] == ["bad-file-name"]
-
-
-def children() -> list[int]:
-    """The processes that this one started and that are still there."""
-    return [int(child) for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-
-
-def wait_for(processes: Iterable[int]) -> None:
-    """Wait until children have ended, and leave them to whoever started them."""
-    for process in processes:
-        os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
 
 
 def test_files_below_a_folder(tmp_path: Path) -> None:
