@@ -1,7 +1,8 @@
 """The pages in a real browser: Chromium, headless, by its own driver, on what the demo comes to.
 
 A directory that feedd built is served on loopback as any static server would, below a prefix, with the pictures of the
-stories on another port, so that they are of another origin. Nothing here reaches any other machine.
+stories on another port, so that they are of another origin; feeds are opened on `feedd serve`. Nothing here reaches any
+other machine.
 """
 
 import base64
@@ -75,21 +76,13 @@ TYPES = {
 
 
 class Files(SimpleHTTPRequestHandler):
-    """A directory below `/some/feeds/`. Who opens a feed in a browser gets it as XML: under its own type Chromium shows
-    the source of Atom and RSS as plain text, and heeds no style sheet.
-    """
+    """A directory below `/some/feeds/`."""
 
     def translate_path(self, path: str) -> str:
         return super().translate_path(path.removeprefix("/some/feeds"))
 
     def guess_type(self, path: Any) -> str:
-        opened = self.headers["Sec-Fetch-Dest"] == "document"
-        suffix = Path(path).suffix
-        return (
-            "application/xml; charset=utf-8"
-            if opened and suffix in {".atom", ".rss"}
-            else TYPES.get(suffix, "text/plain")
-        )
+        return TYPES.get(Path(path).suffix, "text/plain")
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -148,19 +141,33 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     site = Site.copied(DEMO, tmp_path_factory.mktemp("demo"))
     servers = listening(functools.partial(Files, directory=str(site.feeds))), listening(Pictures)
     base, pictures = (f"http://127.0.0.1:{server.server_port}/" for server in servers)
+    yield demo(site, f"{base}some/feeds/", pictures)
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The same where `feedd serve` has it, with pictures that nobody has: feeds show none."""
+    site = Site.copied(DEMO, tmp_path_factory.mktemp("own"))
+    site.feeds.mkdir(exist_ok=True)
+    with serving(site.feeds) as server:
+        yield demo(site, f"{server.url}some/feeds/", "http://127.0.0.1:9/")
+
+
+def demo(site: Site, base: str, pictures: str) -> Served:
+    """A copy of the demo, built for the address at which it is served."""
     for path in site.content.rglob("*.*"):
         text = path.read_text(encoding="utf-8")
         path.write_text(PICTURE_ADDRESS.sub(rf"{pictures}\1", text), encoding="utf-8")
     settings = site.file.read_text(encoding="utf-8")
-    settings = settings.replace("https://quiet-marvels.example/feeds/", f"{base}some/feeds/")
+    settings = settings.replace("https://quiet-marvels.example/feeds/", base)
     # Relative pictures start from the site.
     site.file.write_text(settings.replace('\nurl = "https://quiet-marvels.example/"', f'\nurl = "{pictures}"'))
     site.now = THIS_YEAR
     site.build()
-    yield Served(site, f"{base}some/feeds/", pictures)
-    for server in servers:
-        server.shutdown()
-        server.server_close()
+    return Served(site, base, pictures)
 
 
 # The browser
@@ -508,9 +515,9 @@ return [looked, poor];
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("page", ["index.html", "all.html", "all.atom", "all.rss"])
 def test_every_text_stands_out_from_its_ground_as_wcag_aa_asks(
-    browser: Browser, served: Served, page: str, scheme: str
+    browser: Browser, own: Served, page: str, scheme: str
 ) -> None:
-    browser.show(f"{served.base}{page}", color_scheme=scheme)
+    browser.show(f"{own.base}{page}", color_scheme=scheme)
     looked, poor = browser.run(CONTRAST)
 
     assert poor == []
@@ -648,12 +655,12 @@ def test_on_paper_there_is_nothing_to_click(browser: Browser, served: Served) ->
 
 # Feeds that somebody opens
 
+OPENED = ("all.atom", "all.rss", "topics/night-sky.atom", "topics/night-sky.rss")
 
-@pytest.mark.parametrize("suffix", ["atom", "rss"])
-def test_feed_that_is_opened_tells_what_it_is_and_where_its_page_is(
-    browser: Browser, served: Served, suffix: str
-) -> None:
-    browser.show(f"{served.base}all.{suffix}", 390, 844)
+
+@pytest.mark.parametrize("path", OPENED)
+def test_feed_that_is_opened_tells_what_it_is_and_where_its_page_is(browser: Browser, own: Served, path: str) -> None:
+    browser.show(f"{own.base}{path}", 390, 844)
     shown = browser.run(
         """
         const root = document.documentElement;
@@ -672,8 +679,57 @@ def test_feed_that_is_opened_tells_what_it_is_and_where_its_page_is(
     )
 
     assert shown[0].startswith('"This is a feed. To follow it, copy the address')
-    document = etree.fromstring(served.site.documents()[f"all.{suffix}"])
-    (page,) = document.xpath("channel/link/text() | *[local-name() = 'link' and @rel = 'alternate']/@href")
+    page = f"{own.base}topics/night-sky.html" if path.startswith("topics/") else own.pictures  # which is the site's
     assert shown[1:4] == [1, page, '"To read it here, visit "']
     assert {"title", "link"} < set(shown[4])
     assert shown[5]
+
+
+@pytest.mark.parametrize("path", OPENED)
+def test_feed_that_is_opened_is_styled_and_the_browser_has_nothing_to_complain_of(
+    browser: Browser, own: Served, path: str
+) -> None:
+    browser.show(f"{own.base}{path}")
+    styled = browser.run(
+        """
+        const style = (selector) => getComputedStyle(document.querySelector(selector));
+        const title = style("feed > title, channel > title");
+        return [
+          document.contentType,
+          style("feed, rss").backgroundColor,
+          style("entry, item").borderTopLeftRadius,
+          style("id, guid").display,
+          parseFloat(title.fontSize) > 2 * parseFloat(style("published, pubDate").fontSize),
+        ];
+        """
+    )
+
+    assert styled == ["application/xml", "rgb(246, 245, 242)", "14px", "none", True]
+    assert browser.complaints() == []
+    assert {urlsplit(url).netloc for url in browser.requests()} == {urlsplit(own.base).netloc}
+
+
+def test_feed_that_was_fetched_is_shown_all_the_same_when_it_is_opened_and_the_other_way_round(
+    browser: Browser, own: Served
+) -> None:
+    """The browser keeps both for five minutes."""
+    fetched = "return fetch(arguments[0]).then((answer) => answer.headers.get('Content-Type'))"
+    url, types = f"{own.base}moon.atom", []
+    for _ in range(2):
+        browser.show(f"{own.base}index.html")
+        browser.tell("Page.navigate", url=f"{own.base}assets/feed.css")  # a document without a policy against fetching
+        types.append(browser.run(fetched, url))
+        browser.show(url)
+        types.append(browser.run("return document.contentType"))
+
+    assert types == ["application/atom+xml; charset=utf-8", "application/xml"] * 2
+
+
+def test_script_that_got_into_a_feed_is_not_run(browser: Browser, own: Served) -> None:
+    script = '<script xmlns="http://www.w3.org/1999/xhtml">document.documentElement.setAttribute("ran", "")</script>'
+    text = own.site.documents()["moon.atom"].decode().replace("</feed>", f"{script}</feed>")
+    (own.site.feeds / "foreign.atom").write_text(text, encoding="utf-8")
+    browser.show(f"{own.base}foreign.atom")
+
+    assert browser.run("return [document.scripts.length, document.documentElement.hasAttribute('ran')]") == [1, False]
+    assert "sandboxed" in browser.complaints()[0]

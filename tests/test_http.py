@@ -439,7 +439,7 @@ def test_feed_that_is_opened_is_xml_and_all_else_is_as_for_a_reader(
     own = {
         "content-type": "application/xml; charset=utf-8",
         "etag": reader.headers["etag"][:-1] + '-opened"',
-        "content-security-policy": "default-src 'none'; style-src 'self'; sandbox",
+        "content-security-policy": "default-src 'none'; style-src 'self' https: http:; sandbox",
         "referrer-policy": "no-referrer",
     }
 

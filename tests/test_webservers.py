@@ -198,7 +198,7 @@ ATOM = {**ATOM_OR_RSS, "content-type": "application/atom+xml; charset=utf-8", "c
 OPENED = {
     **ATOM_OR_RSS,
     "content-type": "application/xml; charset=utf-8",
-    "content-security-policy": "default-src 'none'; style-src 'self'; sandbox",
+    "content-security-policy": "default-src 'none'; style-src 'self' https: http:; sandbox",
     "referrer-policy": "no-referrer",
 }
 STATIC = {"cache-control": "public, max-age=300", "x-content-type-options": "nosniff", "vary": "Accept-Encoding"}

@@ -42,7 +42,7 @@ _PAGE = (
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PICTURE = b"default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG that is opened by itself is a document
-_FEED = b"default-src 'none'; style-src 'self'; sandbox"  # so is XML, and scripts in it would run
+_FEED = b"default-src 'none'; style-src 'self' https: http:; sandbox"  # so is XML, and scripts in it would run
 
 
 def _feed(row: Format) -> Kind:
