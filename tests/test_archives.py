@@ -159,8 +159,8 @@ def test_a_changed_date_moves_an_article_from_one_archive_to_another(site: Site)
 
 
 def test_of_one_story_told_twice_the_later_one_is_in_an_archive_once_the_earlier_is_gone(site: Site) -> None:
-    for path, month in (("2-2.md", 2), ("3-1.md", 3)):
-        site.story(path, path[:3], publishedDateTime=day(month, 2), webUrl="https://source.example/same")
+    for path, published in (("2-2.md", day(2, 2)), ("3-1.md", day(3, 1))):
+        site.story(path, path[:3], publishedDateTime=published, webUrl="https://source.example/same")
     site.build()
     assert chain(site)[-2:] == [["3-2"], ["2-2", "2-1"]]
 

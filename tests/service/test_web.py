@@ -155,9 +155,10 @@ def test_an_address_that_cannot_be_had_leaves_the_former_as_it_was(tmp_path: Pat
         assert got(tmp_path / "a.sock").endswith(b"{}")
 
 
-def test_one_address_for_two_is_refused(asks: Callable[..., Config]) -> None:
+def test_two_names_of_one_address_are_refused(asks: Callable[..., Config], tmp_path: Path) -> None:
+    (tmp_path / "same").symlink_to(tmp_path)
     with pytest.raises(ServeError, match="another process answers"):
-        Web(asks("a.sock", "a.sock"), NONE)
+        Web(asks("a.sock", "same/a.sock"), NONE)
 
 
 def test_only_what_counts_makes_another_one(asks: Callable[..., Config], tmp_path: Path) -> None:
