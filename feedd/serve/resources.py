@@ -244,18 +244,18 @@ def opened(root: Path, path: str) -> Iterator[int]:
     except (OSError, ValueError) as error:
         raise NotThere from error
     try:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise NotThere
-        _refuse_if_elsewhere(handle, found.st_nlink == 0, root)
+        _refuse_if_elsewhere(handle, root)
         yield handle
     finally:
         os.close(handle)
 
 
-def _refuse_if_elsewhere(handle: int, unlinked: bool, root: Path) -> None:
+def _refuse_if_elsewhere(handle: int, root: Path) -> None:
     place = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115 - its text, not a path
-    place = place.removesuffix(" (deleted)") if unlinked else place  # renamed over since it was opened
+    if os.fstat(handle).st_nlink == 0:  # renamed over since it was opened; asked last, since it may be at any moment
+        place = place.removesuffix(" (deleted)")
     inside = os.path.realpath(root).rstrip("/") + "/"
     if not place.startswith(inside):
         raise _Moved
