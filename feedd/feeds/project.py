@@ -7,6 +7,7 @@ Markdown or HTML and come out sanitised either way. Does not choose articles, no
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -108,8 +109,18 @@ def _markdown() -> "MarkdownIt":
 def sanitised(html: str, base: str) -> str:
     """HTML of which nothing can run or load a page: an allow-list of tags, http(s) and mailto addresses only.
 
-    Relative addresses are made absolute from `base`; those that cannot be are dropped, as is what XML cannot carry.
+    Relative addresses are made absolute from `base`; those that cannot be are dropped, as is what XML cannot carry. What
+    is left when a tag goes may be read in another way (`<p><select><p>`), so it is done until nothing more changes.
     """
+    clean = _sanitised_once(html, base)
+    for _ in range(_ROUNDS):
+        before, clean = clean, _sanitised_once(clean, base)
+        if clean == before:
+            return clean
+    return escape(clean)  # never seen; what cannot be settled is shown as text
+
+
+def _sanitised_once(html: str, base: str) -> str:
     import nh3
 
     def attribute(tag: str, name: str, value: str) -> str | None:
@@ -124,4 +135,5 @@ def sanitised(html: str, base: str) -> str:
     return carriable(clean).strip()
 
 
+_ROUNDS = 8
 _MAIL = re.compile(r"mailto:[^\s]+\Z", re.IGNORECASE)
