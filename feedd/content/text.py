@@ -48,8 +48,9 @@ _CUSTOM = re.compile(r"[a-z][\w.]*-[\w.-]*")  # the name of an element that a pa
 _SPACE = re.compile(r"\s+")
 # What XML 1.0 (section 2.2) cannot carry, C1 controls (discouraged there), and marks without width.
 _UNFIT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u200b\ufeff\ud800-\udfff\ufffe\uffff]")
-# UTF-8 read as Windows-1252 starts with one of these followed by another character beyond ASCII.
-_MOJIBAKE = re.compile(r"[\u00c2-\u00f4\u0420\u0432][^\x00-\x7f]")
+# UTF-8 read as Windows-1252 starts with one of these followed by another character beyond ASCII; read as Windows-1251,
+# with one of two Russian letters followed by one that is no letter of the alphabet but Ё.
+_MOJIBAKE = re.compile(r"[\u00c2-\u00f4][^\x00-\x7f]|[\u0420\u0432][^\x00-\x7f\u0410-\u044f]")
 
 
 def plain(value: str) -> str:

@@ -1,5 +1,7 @@
 """Plain text: titles and excerpts as every format can carry them (design, section 5, text)."""
 
+import subprocess
+import sys
 import time
 import unicodedata
 
@@ -158,6 +160,8 @@ def test_carriable_text_is_carried_and_stays_as_it_is(written: str) -> None:
         pytest.param("Ã©tÃ©", "été", id="accents"),
         pytest.param("CafÃ© â€“ open", "Café – open", id="dash"),
         pytest.param("Где вы".encode().decode("cp1252"), "Где вы", id="Cyrillic"),
+        pytest.param("Где все".encode().decode("cp1251"), "Где все", id="Cyrillic read as such"),
+        pytest.param("Don’t – “ever”".encode().decode("cp1251"), "Don’t – “ever”", id="punctuation read as Cyrillic"),
     ],
 )
 def test_mojibake_is_repaired(written: str, meant: str) -> None:
@@ -182,6 +186,11 @@ def test_mojibake_is_repaired(written: str, meant: str) -> None:
 )
 def test_text_that_is_no_mojibake_stays_as_it_is(written: str) -> None:
     assert written == repaired(written)
+
+
+def test_text_in_russian_is_no_reason_to_import_what_repairs_mojibake() -> None:
+    asked = "from feedd.content.text import repaired; repaired('В Москве всё по-старому: РАБОТА'); import sys"
+    subprocess.run([sys.executable, "-c", f"{asked}; sys.exit('ftfy' in sys.modules)"], check=True)
 
 
 # Keys
