@@ -49,7 +49,8 @@ def test_imports_go_up_the_reading_order(module: str) -> None:
 
 CLOCKS = {"time.time", "time.time_ns", "time.monotonic", "datetime.now", "datetime.utcnow", "date.today", "time.sleep"}
 MAY_ASK = {"cli.py", "testing.py", "content/source.py", "state/database.py", "serve/server.py", "serve/alone.py"} | {
-    f"service/{name}.py" for name in ("inbox", "watcher", "schedule", "log", "courier", "control", "post", "daemon", "web")
+    f"service/{name}.py"
+    for name in ("inbox", "watcher", "schedule", "log", "courier", "control", "post", "daemon", "web")
 }
 
 

@@ -109,8 +109,8 @@ def _markdown() -> "MarkdownIt":
 def sanitised(html: str, base: str) -> str:
     """HTML of which nothing can run or load a page: an allow-list of tags, http(s) and mailto addresses only.
 
-    Relative addresses are made absolute from `base`; those that cannot be are dropped, as is what XML cannot carry. What
-    is left when a tag goes may be read in another way (`<p><select><p>`), so it is done until nothing more changes.
+    Relative addresses are made absolute from `base`; those that cannot be are dropped, as is what XML cannot carry.
+    What is left when a tag goes may be read in another way (`<p><select><p>`): it is done until nothing more changes.
     """
     clean = _sanitised_once(html, base)
     for _ in range(_ROUNDS):
