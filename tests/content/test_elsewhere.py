@@ -94,6 +94,7 @@ def test_this_process_takes_pieces_from_the_end() -> None:
         assert copy is not None
         assert copy.listing() == (ITEMS, [PROBLEM])
         assert copy.results(ITEMS, shared, nothing) == work(ITEMS)
+        wait_for(copy)  # which leaves to this process what it took
     assert shared.here == [str(number * PIECE) for number in range(7, 0, -1)]
     shared.close()
 
