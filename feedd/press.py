@@ -4,9 +4,7 @@ In: the names of the feeds that may be different now, and what the run knows. Ou
 remembered in the ledger, and an `Outcome`. The only place from which documents are written and removed. Decides nothing
 about articles: what is public was told to the ledger before, which feed takes what is `select`'s.
 
-What a document names is there before it: pages need assets, feeds name archives, the index names feeds. Archives that
-are only different come after the feeds, so that a story waits for little, and what goes comes last. A run that looks at
-everything writes all archives after the feeds: they are many, and readers of the feeds are more.
+New documents come before others go. Feeds come before their archives, so that a story waits for nothing.
 """
 
 from collections import deque
@@ -83,26 +81,19 @@ class Press:
         self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
         self._listings = ledger.listings()
         self._made: SiteDocuments | None = None
-        self._absent: set[str] = set()  # archive documents that could not be written for the first time in this run
 
     def publish(self, run: Run, touched: Touched, outcome: Outcome) -> None:
         """Bring the documents of these feeds up to date, and those that are about all feeds."""
         looked_at = self._looked_at(run, touched)
         issues = {name: issue for name in sorted(looked_at) if (issue := self._issue(run, name, looked_at[name]))}
-        volumes = [(name, volume) for name, issue in issues.items() for volume in issue.archives.changed]
-        first = [] if touched.everything else [one for one in volumes if one[1].new]
-        thoroughly = touched.everything or SITE in touched.feeds
-        self._absent = set()
         with ThreadPoolExecutor(_WRITERS) as writers:
-            self._all(self._assets(run, writers) if thoroughly else iter(()), outcome)
-            self._all(self._archives(run, issues, first, writers, outcome), outcome)
             self._all(self._feeds(run, issues, writers, outcome), outcome)
-            rest = [one for one in volumes if one not in first]
-            self._all(self._archives(run, issues, rest, writers, outcome, touched.everything), outcome)
+            self._all(self._archives(run, issues, touched.everything, writers, outcome), outcome)
             for name, issue in issues.items():
                 self._clear(run, name, issue, outcome)
-            self._all(self._site(run, writers), outcome)
-            for path in (*(self._useless() if thoroughly else ()), *self._ledger.doomed()):
+            thoroughly = touched.everything or SITE in touched.feeds
+            self._all(self._site(run, thoroughly, writers), outcome)
+            for path in self._useless() if thoroughly else ():
                 self._remove(path, outcome)
         try:
             self._directory.settle()
@@ -110,15 +101,15 @@ class Press:
             what = f"cannot be made durable: {error.strerror}"
             outcome.problems.append(Problem("not-synced", what, "Look after the disk.", str(self._directory.root)))
 
-    def _looked_at(self, run: Run, touched: Touched) -> dict[str, set[int] | None]:
-        """The moments of what may be different in each feed, None for all. A former name of a topic is none of its own:
-        its documents are those of the topic.
+    def _looked_at(self, run: Run, touched: Touched) -> dict[str, set[str] | None]:
+        """The months in which each feed may be different, None for all of them. A former name of a topic is none of its
+        own: its documents are those of the topic.
         """
-        names: dict[str, set[int] | None] = {}
-        for name, moments in touched.feeds.items():
+        names: dict[str, set[str] | None] = {}
+        for name, months in touched.feeds.items():
             own = run.desk.plan.former.get(name, name)
             if own != SITE:
-                names[own] = None if touched.everything else moments | (names.get(own) or set())
+                names[own] = None if touched.everything else months | (names.get(own) or set())
         return names
 
     def _all(self, beginnings: Iterator[_UnderWay], outcome: Outcome) -> None:
@@ -169,7 +160,7 @@ class Press:
 
     # What a feed is from now on
 
-    def _issue(self, run: Run, name: str, moments: set[int] | None) -> _Issue | None:
+    def _issue(self, run: Run, name: str, months: set[str] | None) -> _Issue | None:
         """None for a feed that has no member, never had any, and need not be there."""
         spec, known = run.desk.plan.spec(name), self._ledger.feed(name)
         selection = self._select(run, spec)
@@ -181,15 +172,13 @@ class Press:
             known.label if known else name.rpartition("/")[2], "", ""
         )  # fmt: skip
         feed = self._feed(run, spec, label, icon, logo)
-        head = blake2b(_encode((__version__, self._archive_suffixes(run), _archive_head(feed))), digest_size=16).digest()
-        moments = moments if known and known.head == head else None
-        archives = self._arranged(run, spec, selection, head, moments)
+        archives = self._arranged(run, spec, selection, feed, months)
         updated = max((run.told(card.id).updated for card in selection.cards), default=known.updated if known else 0)
         updated = updated or _first_moment(self.config.site.id_date)
         tombstones, last = self._tombstones(run, name)
         feed = structs.replace(
             feed, updated=updated, newest=newest.since if newest else None, tombstones=tombstones,
-            complete=selection.whole,
+            complete=selection.whole, previous=f"{name}/{archives.last}" if archives.last else "",
         )  # fmt: skip
         due = min((moment for moment in (selection.due, last) if moment is not None), default=None)
         listing = self._listing(run, spec, feed, label, selection, archives, article)
