@@ -56,7 +56,7 @@ def check(desk: Desk, file: Path, now: int) -> tuple[list[Problem], dict[str, in
     """All problems, those of settings first, then by file; and how many files are in each state. `file` is that of the
     configuration.
     """
-    settings = [*desk.problems, *pages.problems(desk.config), *_places(desk)]
+    settings = [*desk.problems, *pages.unused(desk.config), *_places(desk)]
     survey = _Survey()
     try:
         changes = desk.tree.scan({})

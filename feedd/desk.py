@@ -7,6 +7,7 @@ touch the state, and decides nothing about feeds.
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from hashlib import blake2b
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -25,6 +26,7 @@ from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
 from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.pages import page_format
+from feedd.feeds.pages import problems as template_problems
 from feedd.feeds.plan import Plan
 from feedd.feeds.project import address, distinct_related, project
 from feedd.feeds.select import seen
@@ -95,12 +97,17 @@ class Desk:
 
     def __init__(self, config: Config, thorough: bool = False, last: Known = NOTHING) -> None:
         self.config, self.thorough = config, thorough
-        self.known, self.taxonomy, self.problems = read_taxonomy(config, last)
+        self.known, self.taxonomy, self._of_taxonomy = read_taxonomy(config, last)
         self.plan = Plan(config, self.taxonomy)
         self.tree = tree_of(config)
         self.rules = rules_of(config, thorough)
         pages = (page_format(config),) if config.pages.enabled else ()
         self.formats = (*(FORMATS[name] for name in config.output.formats), *pages)
+
+    @cached_property
+    def problems(self) -> list[Problem]:
+        """What is wrong with the taxonomy, and with the templates of pages, which are tried once this is asked."""
+        return [*self._of_taxonomy, *template_problems(self.config)]
 
     def get_ready(self) -> None:
         """Import what reading and writing need, which takes 0.1 s, before there is anything to read or write."""

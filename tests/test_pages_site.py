@@ -1,10 +1,11 @@
-"""Pages, list and assets as a site has them: made by runs, kept through mistakes, never with what is not public."""
+"""Pages, list and assets as a site has them: made by runs, whatever is wrong, never with what is not public."""
 
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from feedd.errors import Problem
 from feedd.testing import NOON, Site
 
 DAY = 86400
@@ -132,30 +133,80 @@ def test_asset_that_changes_is_written_with_the_next_run(site: Site) -> None:
     assert site.documents()["assets/feedd.css"] == b"body { color: teal }"
 
 
-@pytest.mark.parametrize("template", ["entry", "feed", "row", "index", "words", "base"])
-def test_slip_in_a_template_keeps_the_pages_as_they_were_and_costs_no_feed(site: Site, template: str) -> None:
+TEMPLATES = ("entry", "feed", "row", "index", "words", "base")
+SLIPS = {
+    "syntax": "\n{{ nothing",
+    "undefined": "\n{{ nothing }}",
+    "unclosed": "\n{% if site %}",
+    "certain entries": "\n{{ 1 // (feed.count if feed is defined else entry.picture.width) }}",
+}
+
+
+def told(site: Site) -> list[Problem]:
+    """What is wrong as of the last run, as `build` and `status` tell it beside the report."""
+    pipeline = site.pipeline()
+    try:
+        return pipeline.problems()
+    finally:
+        pipeline.close()
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_what_is_withdrawn_is_on_no_page_whatever_is_wrong_with_a_template(
+    site: Site, template: str, slip: str
+) -> None:
     folder = with_templates(site)
     site.build()
-    pages = {path: data for path, data in site.documents().items() if path.endswith(".html")}
+    assert b"Of whales" in site.documents()["all.html"]
 
+    (folder / f"{template}.html").write_text(SLIPS[slip])
+    site.build()
+    site.story("a.md", "Of whales", topics=["Sea"], published=False)
+    report = site.build()
+    documents = site.documents()
+
+    assert report.problems == ()
+    assert [path for path, data in documents.items() if b"Of whales" in data] == []
+    for path, data in documents.items():
+        if path.endswith(".html"):
+            assert data.startswith(b"<!DOCTYPE html>"), path
+            assert data.endswith(b"</html>\n"), path
+    assert b"Of hills" in documents["all.html"]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_slip_in_a_template_is_told_once_costs_nothing_and_is_over_once_it_is_mended(site: Site, template: str) -> None:
+    folder = with_templates(site)
+    site.build()
     (folder / f"{template}.html").write_text("{{ nothing }}\n{% endfor %}")
     site.story("a.md", "Of white whales", topics=["Sea"], publishedDateTime="2024-05-02T08:00:00Z")
     report = site.build()
     documents = site.documents()
 
-    assert {(one.kind, one.file, one.line) for one in report.problems} == {
-        ("template", str(folder / f"{template}.html"), 2)
-    }
-    assert b"Of white whales" in documents["topics/sea.atom"]
-    assert all(
-        pages[path].startswith(b"<!DOCTYPE html>") and documents[path].startswith(b"<!DOCTYPE html>") for path in pages
-    )
-    assert b"topics/sea.atom" in documents["feeds.opml"]
+    (problem,) = told(site)
+    assert [problem] == list(report.noticed)
+    assert (problem.kind, problem.file, problem.line) == ("template", str(folder / f"{template}.html"), 2)
+    assert all(b"Of white whales" in documents[path] for path in ("topics/sea.atom", "topics/sea.html", "index.html"))
+    assert site.build().written == ()
+    assert told(site) == [problem]
 
     (folder / f"{template}.html").unlink()
-    assert site.build().problems == ()
-    assert b"Of white whales" in site.documents()["topics/sea.html"]
-    assert b"Of white whales" in site.documents()["index.html"]
+    assert list(site.build().noticed) == told(site) == []
+
+
+def test_directory_of_templates_that_is_not_there_is_told_until_it_is(site: Site) -> None:
+    folder = with_templates(site)
+    site.build()
+    assert told(site) == []
+
+    folder.rmdir()
+    report = site.build()
+    assert [one.kind for one in report.noticed] == [one.kind for one in told(site)] == ["no-templates"]
+
+    folder.mkdir()
+    site.build()
+    assert told(site) == []
 
 
 def test_without_pages_there_are_none_and_feeds_lead_to_none(site: Site) -> None:

@@ -112,8 +112,9 @@ class Feed(Struct, frozen=True):
     `stylesheet` that of the CSS for browsers. `tombstones` are what was withdrawn lately, the newest first.
 
     What no longer fits is in archive documents (RFC 5005): `previous` is the name of the one before this document, such
-    as `topics/ai/2024-05`. `complete`: there is nothing more than what is here. An archive document has the id of its
-    feed, a name of its own, and in `current` the name of its feed.
+    as `topics/ai/2024-05`. `complete`: there is nothing more than what is here. `count` is how many public articles the
+    feed has, those in its archives included, as in `Listing`; 0 where that is not known. An archive document has the id
+    of its feed, a name of its own, and in `current` the name of its feed.
     """
 
     id: str
@@ -134,6 +135,7 @@ class Feed(Struct, frozen=True):
     previous: str = ""
     current: str = ""
     complete: bool = False
+    count: int = 0
 
     def url(self, suffix: str) -> str:
         """The address of this feed's document with that suffix, such as `https://…/feeds/topics/ai.atom`."""

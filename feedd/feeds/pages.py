@@ -8,6 +8,9 @@ A page is a column beside the formats: what a template makes of an entry or of a
 spliced into every page that holds it. Such a piece is one line of JSON that says what the page must know of it (where
 its pictures are, where it is listed), followed by HTML.
 
+No mistake of an admin's keeps a page from being written, since what was withdrawn would stay on the former one: where a
+template of theirs fails, feedd's own makes that piece. `problems` finds such mistakes before anything is written.
+
 Texts are untrusted. Templates escape them; addresses are http(s) or left out; and each page allows itself, by a Content
 Security Policy (https://www.w3.org/TR/CSP3/), its own style sheet and script and the hosts of the pictures in it, and
 nothing else. Links within the output directory are relative, so that pages work under any prefix; what is subscribed to
@@ -20,11 +23,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
@@ -56,8 +60,9 @@ KINDS = ("all", "feed", "topic", "provider")
 _EXCERPT = 320
 """Characters of a body that stand in for an excerpt."""
 
-# What may be an asset of an admin's: what else lies in the directory (editors' copies, notes) is nobody's business.
-_ASSET = re.compile(r"[A-Za-z0-9][\w.-]*\.(?:css|js|svg|png|jpg|webp|ico|txt)", re.ASCII)
+ASSETS = ("css", "js", "svg", "png", "jpg", "jpeg", "gif", "webp", "avif", "ico", "woff2", "txt")
+"""The suffixes of files that may be assets; nothing else is taken from an admin's directory."""
+_ASSET = re.compile(rf"[A-Za-z0-9][\w.-]*\.(?:{'|'.join(ASSETS)})", re.ASCII)
 _MAX_ASSET = 4 << 20
 
 # What a policy can name (CSP 3, section 2.3.1, host-source); Chromium takes underscores too.
@@ -129,6 +134,8 @@ class _Head(Struct, frozen=True, array_like=True):
     order: str = ""
 
 
+_Sample = TypeVar("_Sample", bound=Struct)
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Head).decode
 
@@ -137,14 +144,14 @@ _decode = msgspec.json.Decoder(_Head).decode
 
 
 def page_format(config: Config) -> Format:
-    """Pages as one more format of feeds; its functions raise RenderError, with the file and the line of a template."""
+    """Pages as one more format of feeds; its functions raise RenderError for what no page can show."""
     return Format(
         "html", "text/html", partial(_entry_piece, config), partial(_feed_page, config), partial(_get_ready, config)
     )
 
 
 def _get_ready(config: Config) -> None:
-    """Compile the templates. What is wrong with them is told when they are used."""
+    """Compile the templates. What is wrong with them is told by `problems`."""
     for name in ("entry.html", "feed.html"):
         try:
             _environment(config.pages.templates).get_template(name)
@@ -156,7 +163,7 @@ def _entry_piece(config: Config, entry: Entry) -> bytes:
     """One entry, as `entry.html` shows it."""
     story = _story(entry, config)
     pictures = (story.icon, story.picture.url if story.picture else "")
-    html = _render(config, "entry.html", f"entry {entry.id!r}", entry=story)
+    html = _render(config, "entry.html", f"entry {entry.id!r}", {"entry": story})
     return _piece(_Head(_origins(pictures)), html)
 
 
@@ -187,24 +194,36 @@ def _shortened(text: str) -> str:
 
 def _feed_page(config: Config, feed: Feed, pieces: Sequence[bytes]) -> bytes:
     """The page of a feed, as `feed.html` shows it."""
+    return _render(config, "feed.html", f"feed {feed.name!r}", _of_feed(config, feed, pieces))
+
+
+def _of_feed(config: Config, feed: Feed, pieces: Sequence[bytes]) -> dict[str, Any]:
+    """What `feed.html` is given. `shown` is how many entries are on the page; `older` is the document in which a reader
+    finds those before them, None where there is none.
+    """
     heads, entries = _parted(pieces)
     icon = _picture(feed.icon, config)
     root = "../" * feed.name.count("/")
     links = _links(config, feed.name, root)
-    return _render(
-        config,
-        "feed.html",
-        f"feed {feed.name!r}",
-        feed=feed,
-        icon=icon,
-        updated=None if feed.newest is None else _moment(feed.updated),
-        links=links,
-        address=_preferred(links),
-        entries=_markup(b"\n".join(entries)),
-        root=root,
-        canonical=feed.url("html"),
-        csp=_policy([*_origins([icon]), *(origin for head in heads for origin in head.origins)]),
-    )
+    return {
+        "feed": feed,
+        "icon": icon,
+        "updated": None if feed.newest is None else _moment(feed.updated),
+        "links": links,
+        "address": _preferred(links),
+        "entries": _markup(b"\n".join(entries)),
+        "shown": len(entries),
+        "older": _older(config, feed, root),
+        "root": root,
+        "canonical": feed.url("html"),
+        "csp": _policy([*_origins([icon]), *(origin for head in heads for origin in head.origins)]),
+    }
+
+
+def _older(config: Config, feed: Feed, root: str) -> Link | None:
+    """The archive before a feed, in the first of the configured formats that has archives."""
+    links = _links(config, feed.previous, root) if feed.previous else ()
+    return next((link for link in links if FORMATS[link.suffix].archives), None)
 
 
 def _links(config: Config, name: str, root: str = "") -> tuple[Link, ...]:
@@ -226,8 +245,13 @@ def _preferred(links: Iterable[Link]) -> Link:
 def index_row(listing: Listing, config: Config) -> bytes:
     """A row of the index, as `row.html` shows it, for `index_document`. Raises RenderError."""
     row = _row(listing, config)
-    html = _render(config, "row.html", f"row of {listing.name!r}", feed=row, address=_preferred(row.links))
+    html = _render(config, "row.html", f"row of {listing.name!r}", _of_row(row))
     return _piece(_Head(_origins([row.icon]), listing.kind, f"{_folded(row.name)}\0{listing.name}"), html)
+
+
+def _of_row(row: Row) -> dict[str, Any]:
+    """What `row.html` is given."""
+    return {"feed": row, "address": _preferred(row.links)}
 
 
 def _row(listing: Listing, config: Config) -> Row:
@@ -256,22 +280,25 @@ def _folded(text: str) -> str:
 
 def index_document(config: Config, rows: Iterable[bytes]) -> Document:
     """The page of all feeds, as `index.html` shows it, around rows in any order. Raises RenderError."""
+    return Document(INDEX, _render(config, INDEX, "the index", _of_index(config, rows)))
+
+
+def _of_index(config: Config, rows: Iterable[bytes]) -> dict[str, Any]:
+    """What `index.html` is given."""
     heads, listed = _parted(rows)
     order = sorted(range(len(heads)), key=lambda place: heads[place].order)
     groups = {kind: [listed[place] for place in order if heads[place].kind == kind] for kind in KINDS}
-    html = _render(
-        config,
-        INDEX,
-        "the index",
-        groups={kind: {"count": len(some), "rows": _markup(b"\n".join(some))} for kind, some in groups.items() if some},
-        total=len(heads),
-        discoverable=_discoverable(config),
-        opml=OPML,
-        root="",
-        canonical=f"{config.site.feeds_url}{INDEX}",
-        csp=_policy(origin for head in heads for origin in head.origins),
-    )
-    return Document(INDEX, html)
+    return {
+        "groups": {
+            kind: {"count": len(some), "rows": _markup(b"\n".join(some))} for kind, some in groups.items() if some
+        },
+        "total": len(heads),
+        "discoverable": _discoverable(config),
+        "opml": OPML,
+        "root": "",
+        "canonical": f"{config.site.feeds_url}{INDEX}",
+        "csp": _policy(origin for head in heads for origin in head.origins),
+    }
 
 
 def _discoverable(config: Config) -> list[tuple[str, Link]]:
@@ -325,8 +352,9 @@ def _unreadable(path: Path, error: OSError) -> RenderError:
 
 def fingerprint(config: Config) -> bytes:
     """16 bytes that change when a template or an asset may have: paths, sizes, times. Reads no file, never raises."""
-    digest = blake2b(digest_size=16)
-    for path in sorted(_sources(config.pages.templates)):
+    templates = config.pages.templates
+    digest = blake2b(b"there" if templates and _is_folder(templates) else b"", digest_size=16)
+    for path in sorted(_sources(templates)):
         try:
             status = path.stat()
         except OSError:  # it went meanwhile
@@ -389,34 +417,47 @@ def _stamp(folders: Iterable[Path], name: str) -> tuple[str, int, int, int] | No
     return None
 
 
-def _render(config: Config, name: str, what: str, **values: Any) -> bytes:
-    """What a template makes of these values; `what` names the result in problems."""
+def _render(config: Config, name: str, what: str, values: dict[str, Any]) -> bytes:
+    """What a template makes of these values: an admin's, or where that fails feedd's own, with nothing of theirs in it.
+    `what` names the result, should that fail too.
+    """
+    if config.pages.templates:
+        with suppress(Exception):  # `problems` tells it
+            return _rendered(config, config.pages.templates, name, values)
     try:
-        template = _environment(config.pages.templates).get_template(name)
-        return template.render(site=config.site, **values).encode()
+        return _rendered(config, None, name, values)
     except Exception as error:
-        raise RenderError(_problem(error, name, what, config.pages.templates)) from error
+        said = f"{what} cannot be written as a page: {_said(error)}"
+        raise RenderError(Problem("template", said, "", *_place(error, name, _TEMPLATES))) from error
 
 
-def _problem(error: Exception, name: str, what: str, templates: Path | None) -> Problem:
-    """What is wrong, with the file and the line of the template where they can be told."""
-    file, line = _place(error, name, templates)
-    said = " ".join((getattr(error, "message", None) or str(error) or type(error).__name__).split())[:300]
-    own = templates is None or not Path(file).is_relative_to(templates)
-    remedy = "" if own else "Mend the template, or remove it: feedd's own takes its place."
-    return Problem("template", f"{what} cannot be written as a page: {said}", remedy, file, line)
+def _rendered(config: Config, templates: Path | None, name: str, values: dict[str, Any]) -> bytes:
+    return _environment(templates).get_template(name).render(site=config.site, **values).encode()
 
 
-def _place(error: Exception, name: str, templates: Path | None) -> tuple[str, int | None]:
-    """The file and the line of an error; the file of the template where no line is known."""
-    line = getattr(error, "lineno", None)
-    if isinstance(line, int) and isinstance(file := getattr(error, "filename", None), str):
+def _said(error: Exception) -> str:
+    """What an error says, as the middle of a sentence."""
+    from jinja2 import TemplateNotFound
+
+    if isinstance(error, TemplateNotFound):
+        return f"there is no template {error.name!r}"
+    said = getattr(error, "message", None) or str(error) or type(error).__name__
+    return " ".join(said.split())[:300].rstrip(".")
+
+
+def _place(error: Exception, name: str, folder: Path) -> tuple[str, int | None]:
+    """The file and the line of an error that is due to the templates in a folder; where it shows in none of these,
+    the template that is likely meant.
+    """
+    line, file = getattr(error, "lineno", None), getattr(error, "filename", None)
+    if isinstance(line, int) and isinstance(file, str):
         return file, line
-    folders = _template_folders(templates)
-    places = [place for place in _frames(error.__traceback__) if any(Path(place[0]).is_relative_to(f) for f in folders)]
+    places = [place for place in _frames(error.__traceback__) if Path(place[0]).is_relative_to(folder)]
     if places:
         return places[-1]
-    return str(next((folder / name for folder in folders if (folder / name).exists()), name)), None
+    there = [one for one in (name, "words.html", "base.html") if _stamp([folder], one)]
+    likely = (one for one in there if one in str(error))
+    return str(folder / next(likely, there[0] if there else name)), None
 
 
 def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
@@ -430,33 +471,63 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
 
 
 def problems(config: Config) -> list[Problem]:
-    """What is wrong with an admin's templates and assets, tried on a story and a feed that have everything, and on such
-    that have nothing but a title. Never raises.
+    """What is wrong with an admin's templates, once for each: they are tried on stories and feeds that have everything,
+    nothing but a title, and all but one or only one of what they may have. Never raises.
     """
     folder = config.pages.templates
     if folder is None or not config.pages.enabled:
         return []
-    if not folder.is_dir():
-        remedy = "Create it, or take pages.templates out of the configuration."
-        return [Problem("no-templates", "is no directory", remedy, str(folder), None, "pages.templates")]
-    found = [problem for attempt in _attempts(config) for problem in _problem_of(attempt)]
-    return list({(one.file, one.line): one for one in reversed(found)}.values())[::-1]
+    if not _is_folder(folder):
+        what = "is no directory that this user can read, so pages look as feedd's own do"
+        remedy = "Create it or mend its permissions, or take pages.templates out of the configuration."
+        return [Problem("no-templates", what, remedy, str(folder), None, "pages.templates")]
+    found = (problem for name, samples in _samples(config).items() if (problem := _tried(config, name, samples)))
+    return list({one.file: one for one in reversed([*found])}.values())[::-1]
 
 
-def _problem_of(attempt: Callable[[], object]) -> Iterator[Problem]:
-    try:
-        attempt()
-    except RenderError as error:
-        yield error.problem
+def _is_folder(path: Path) -> bool:
+    """Whether a directory is there, and open."""
+    return os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK, effective_ids=True)  # noqa: PTH112 - Path's raises
 
 
-def _attempts(config: Config) -> Iterator[Callable[[], object]]:
-    form = page_format(config)
-    yield from (partial(form.entry, entry) for entry in (_FULL_ENTRY, _BARE_ENTRY))
-    yield from (partial(form.document, feed, ()) for feed in (_FULL_FEED, _BARE_FEED))
-    yield from (partial(index_row, listing, config) for listing in (_FULL_LISTING, _BARE_LISTING))
-    yield partial(index_document, config, ())
-    yield partial(assets, config)
+def _tried(config: Config, name: str, samples: Iterable[dict[str, Any]]) -> Problem | None:
+    """What is wrong with a template or with what it uses."""
+    templates = config.pages.templates or _TEMPLATES
+    for values in samples:
+        try:
+            _rendered(config, templates, name, values)
+        except Exception as error:  # noqa: BLE001 - templates can do anything
+            file, line = _place(error, name, templates)
+            remedy = "Mend it. Where it fails, feedd's own is used."
+            return Problem("template", f"fails: {_said(error)}", remedy, file, line)
+    return None
+
+
+def _samples(config: Config) -> dict[str, Iterable[dict[str, Any]]]:
+    """What templates are tried on, by their names. No admin's is used to make it."""
+    plain_config = structs.replace(config, pages=structs.replace(config.pages, templates=None))
+    stories = [_entry_piece(plain_config, _FULL_ENTRY), _entry_piece(plain_config, _BARE_ENTRY)]
+    listings = [structs.replace(one, kind=kind) for kind in KINDS for one in _mixed(_FULL_LISTING, _BARE_LISTING)]
+    rows = [index_row(structs.replace(_FULL_LISTING, kind=kind), plain_config) for kind in KINDS]
+    return {
+        "entry.html": ({"entry": _story(entry, config)} for entry in _mixed(_FULL_ENTRY, _BARE_ENTRY)),
+        "feed.html": (
+            _of_feed(config, feed, some) for feed in _mixed(_FULL_FEED, _BARE_FEED) for some in (stories, [])
+        ),
+        "row.html": (_of_row(_row(listing, config)) for listing in listings),
+        INDEX: (_of_index(config, some) for some in (rows, rows[:1], [])),
+    }
+
+
+def _mixed(full: _Sample, bare: _Sample) -> list[_Sample]:
+    """Both, and each with one field of the other."""
+    different = [name for name in full.__struct_fields__ if getattr(full, name) != getattr(bare, name)]
+    mixed = [
+        structs.replace(one, **{name: getattr(other, name)})
+        for name in different
+        for one, other in ((full, bare), (bare, full))
+    ]
+    return [full, bare, *mixed]
 
 
 _URL = "https://example.org/"
@@ -468,10 +539,76 @@ _FULL_ENTRY = structs.replace(
     _BARE_ENTRY, summary="A text", via=_URL, updated=1, categories=(Category("a", "A topic", ""),), video=True,
     author=Author("A source", _URL, _URL), image=Image(_URL, 4, 3, "A picture", "A person"), language="en",
 )  # fmt: skip
-_BARE_FEED = Feed("tag:example.org,2020:feed", "all", _URL, "A title", "", _URL, "", 0, None, 60)
-_FULL_FEED = structs.replace(_BARE_FEED, description="A text", language="en", updated=1, newest=1, icon=_URL)
+_BARE_FEED = Feed("tag:example.org,2020:feed", "all", _URL, "A title", "", _URL, "", 0, None, 60, complete=True)
+_FULL_FEED = structs.replace(
+    _BARE_FEED, description="A text", language="en", updated=1, newest=1, icon=_URL, previous="all/2020-01", count=9,
+    complete=False,
+)  # fmt: skip
 _BARE_LISTING = Listing("topics/a", "topic", "A title", "A topic")
-_FULL_LISTING = Listing("a", "feed", "A title", "a", "A text", _URL, 2, False, "A story", _URL, 1)
+_FULL_LISTING = Listing("topics/a", "topic", "A title", "A topic", "A text", _URL, 2, False, "A story", _URL, 1)
+
+
+# What is not used
+
+
+def unused(config: Config) -> list[Problem]:
+    """The files in an admin's directory that pages make no use of, most likely by a slip in a name, and assets that
+    cannot be read. Files that are hidden, and editors' copies, are nobody's business. Never raises.
+    """
+    folder = config.pages.templates
+    if folder is None or not config.pages.enabled:
+        return []
+    try:
+        assets(config)
+    except RenderError as error:
+        return [*_unused_templates(folder), *_unused_assets(folder / "assets"), error.problem]
+    return [*_unused_templates(folder), *_unused_assets(folder / "assets")]
+
+
+def _unused_assets(folder: Path) -> Iterator[Problem]:
+    for path in _visible(folder):
+        if not (_ASSET.fullmatch(path.name) and path.is_file()):
+            what = "is no file that can be an asset, so it is not published"
+            remedy = f"Only files right in assets/ are: of letters, digits and _.-, ending in .{', .'.join(ASSETS)}."
+            yield Problem("unused-asset", what, remedy, str(path), severity="warning")
+
+
+def _unused_templates(folder: Path) -> Iterator[Problem]:
+    there, known = _visible(folder), sorted(path.name for path in _TEMPLATES.iterdir())
+    used = _used(folder, [path for path in there if path.is_file()])
+    if used is not None:
+        for path in there:
+            if path.name not in {*known, *used, "assets"}:
+                yield from _unused_template(path, known)
+
+
+def _unused_template(path: Path, known: list[str]) -> Iterator[Problem]:
+    near = get_close_matches(path.name, [*known, "assets"], 1)
+    if path.is_dir() and near != ["assets"]:
+        return
+    what = "is none of the templates that pages are made of, and no template of yours uses it"
+    remedy = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(known)}."
+    if _ASSET.fullmatch(path.name) and not near:
+        what, remedy = "is not published, since it is not in assets/", "Move it there."
+    yield Problem("unused-template", what, remedy, str(path), severity="warning")
+
+
+def _used(folder: Path, files: Iterable[Path]) -> set[str] | None:
+    """The templates that an admin's use; None where that cannot be told."""
+    from jinja2 import TemplateError, meta
+
+    used: set[str | None] = set()
+    for path in files:
+        with suppress(OSError, UnicodeDecodeError, TemplateError):  # `problems` tells it, if it matters
+            used.update(meta.find_referenced_templates(_environment(folder).parse(path.read_text(encoding="utf-8"))))
+    return None if None in used else {name for name in used if name}
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where there is none or it cannot be read, which is told elsewhere."""
+    with suppress(OSError):
+        return sorted(path for path in folder.iterdir() if path.name[0] != "." and path.name[-1] != "~")
+    return []
 
 
 # Pieces
@@ -522,6 +659,7 @@ _POLICY: Mapping[str, str] = {
     "default-src": "'none'",
     "style-src": "'self'",
     "script-src": "'self'",
+    "font-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
 }

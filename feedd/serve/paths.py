@@ -38,8 +38,8 @@ class Kind:
 
 
 _PAGE = (
-    b"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: http: data:; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    b"default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; "
+    b"img-src 'self' https: http: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _PICTURE = b"default-src 'none'; style-src 'unsafe-inline'; sandbox"  # an SVG that is opened by itself is a document
 _FEED = b"default-src 'none'; style-src 'self' https: http:; sandbox"  # so is XML, and scripts in it would run
@@ -62,7 +62,11 @@ _OTHERS = (
     Kind("svg", b"image/svg+xml; charset=utf-8", policy=_PICTURE),
     Kind("png", b"image/png", packs=False),
     Kind("jpg", b"image/jpeg", packs=False),
+    Kind("jpeg", b"image/jpeg", packs=False),
+    Kind("gif", b"image/gif", packs=False),
     Kind("webp", b"image/webp", packs=False),
+    Kind("avif", b"image/avif", packs=False),
+    Kind("woff2", b"font/woff2", packs=False),
     Kind("ico", b"image/x-icon"),
 )
 

@@ -1,6 +1,5 @@
 """Pages: what a visitor finds on them, that nothing in a text can break out, and that an admin's slip has a place."""
 
-import re
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -241,6 +240,7 @@ BARE = {
     "default-src": ["'none'"],
     "style-src": ["'self'"],
     "script-src": ["'self'"],
+    "font-src": ["'self'"],
     "base-uri": ["'none'"],
     "form-action": ["'none'"],
     "img-src": ["'self'"],
@@ -523,8 +523,9 @@ def test_no_template_is_taken_from_outside(own: Path) -> None:
     (own.parent / "secret.html").write_text("secret")
     (own / "entry.html").write_text("{% include '../secret.html' %}")
 
-    with pytest.raises(RenderError, match="secret"):
-        pages.page_format(own_config(own)).entry(ENTRY)
+    assert entry_page(own_config(own)).shape == entry_page().shape
+    (problem,) = pages.problems(own_config(own))
+    assert problem.what == "fails: there is no template '../secret.html'"
 
 
 def test_words_can_be_translated_in_one_place(own: Path) -> None:
@@ -554,20 +555,92 @@ def test_slip_in_a_template_is_told_with_file_line_and_remedy(
 ) -> None:
     (own / "entry.html").write_text(template)
 
-    with pytest.raises(RenderError) as caught:
-        pages.page_format(own_config(own)).entry(ENTRY)
-    problem = caught.value.problem
+    (problem,) = pages.problems(own_config(own))
     assert (problem.kind, problem.file) == ("template", str(own / "entry.html"))
     assert words in problem.what
     assert line is None or problem.line == line
-    assert problem.remedy == "Mend the template, or remove it: feedd's own takes its place."
+    assert str(problem).endswith(". Mend it. Where it fails, feedd's own is used.")
+    assert ".." not in str(problem)
+    assert feed_page(ENTRY, config=own_config(own)).shape == feed_page(ENTRY).shape
 
 
 def test_template_in_another_encoding_is_told(own: Path) -> None:
     (own / "entry.html").write_bytes("<p>Größe</p>".encode("latin-1"))
 
-    with pytest.raises(RenderError, match="utf-8"):
-        pages.page_format(own_config(own)).entry(ENTRY)
+    (problem,) = pages.problems(own_config(own))
+    assert "utf-8" in problem.what
+    assert entry_page(own_config(own)).shape == entry_page().shape
+
+
+@pytest.mark.parametrize("template", ["entry", "feed", "row", "index", "words", "base"])
+@pytest.mark.parametrize("slip", ["{% if site %}", "{{ nothing }}", "{{ 1 / 0 }}", "{% extends 'gone.html' %}"])
+def test_slip_in_any_template_leaves_whole_pages_and_is_told_once(own: Path, template: str, slip: str) -> None:
+    (own / f"{template}.html").write_text(slip)
+
+    assert feed_page(ENTRY, config=own_config(own)).shape == feed_page(ENTRY).shape
+    assert index_page(LISTING, config=own_config(own)).shape == index_page(LISTING).shape
+    (problem,) = pages.problems(own_config(own))
+    assert problem.file == str(own / f"{template}.html")
+    assert "example.org" not in str(problem)
+
+
+def test_template_that_fails_for_one_story_is_used_for_the_others(own: Path) -> None:
+    (own / "entry.html").write_text("<article><h3>My {{ entry.title }} {{ 10 // entry.picture.width }}</h3></article>")
+    page = feed_page(replace(ENTRY, title="Of whales", image=None), ENTRY, config=own_config(own))
+
+    assert page.texts("h3") == ["Of whales", "My Privacy backlash 0"]
+    (problem,) = pages.problems(own_config(own))
+    assert (problem.file, problem.line) == (str(own / "entry.html"), 1)
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("entry", "{% if entry.video and not entry.picture %}{{ nothing }}{% endif %}"),
+        ("entry", "{% if not entry.source and entry.topics %}{{ nothing }}{% endif %}"),
+        ("feed", "{% if older and not updated %}{{ nothing }}{% endif %}"),
+        ("feed", "{% if not entries %}{{ nothing }}{% endif %}"),
+        ("row", "{% if feed.kind == 'provider' and not feed.newest %}{{ nothing }}{% endif %}"),
+        ("index", "{% if not groups %}{{ nothing }}{% endif %}"),
+        ("index", "{% for kind in groups if kind == 'topic' %}{{ nothing }}{% endfor %}"),
+    ],
+)
+def test_slip_that_shows_only_where_something_is_or_lacks_is_found(own: Path, template: str, text: str) -> None:
+    (own / f"{template}.html").write_text(text)
+
+    assert [problem.what for problem in pages.problems(own_config(own))] == ["fails: 'nothing' is undefined"]
+
+
+def test_translation_that_lacks_a_word_is_told_of_itself(own: Path) -> None:
+    (own / "words.html").write_text("{% macro day(moment) %}{{ moment.iso }}{% endmacro %}")
+
+    (problem,) = pages.problems(own_config(own))
+    assert problem.file == str(own / "words.html")
+    assert entry_page(own_config(own)).shape == entry_page().shape
+
+
+def test_page_tells_how_much_more_there_is_and_where_it_lies() -> None:
+    page = feed_page(ENTRY, count=13, previous="topics/ai/2024-05")
+
+    assert page.texts("p", **{"class": "shown"}) == ["The newest 1 of 13"]
+    assert page.texts("p", **{"class": "older"}) == ["Older stories (Atom)"]
+    assert {"href": "../topics/ai/2024-05.atom", "type": "application/atom+xml"} in page.all("a")
+
+
+def test_older_stories_are_in_a_format_that_has_them() -> None:
+    def older(formats: str) -> list[str]:
+        page = feed_page(ENTRY, config=config(f"[output]\nformats = {formats}"), count=2, previous="topics/ai/2024-05")
+        return page.texts("p", **{"class": "older"})
+
+    assert older('["rss", "json", "atom"]') == ["Older stories (JSON)"]
+    assert older('["rss"]') == []
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_page_that_shows_everything_speaks_of_nothing_more(count: int) -> None:
+    page = feed_page(ENTRY, count=count)
+
+    assert page.texts("p", **{"class": "shown"}) == page.texts("p", **{"class": "older"}) == []
 
 
 def test_template_engine_is_imported_by_who_writes_pages_only() -> None:
@@ -580,14 +653,12 @@ def test_getting_ready_compiles_what_is_needed() -> None:
     assert {name for _, name in pages._environment(None).cache or {}} >= {"entry.html", "feed.html"}
 
 
-def test_getting_ready_leaves_slips_to_whoever_writes(own: Path) -> None:
+def test_getting_ready_minds_no_slip(own: Path) -> None:
     (own / "feed.html").write_text("{{")
     form = pages.page_format(own_config(own))
     form.get_ready()
 
-    assert b"Privacy backlash" in form.entry(ENTRY)
-    with pytest.raises(RenderError):
-        form.document(FEED, [])
+    assert b"Privacy backlash" in form.document(FEED, [form.entry(ENTRY)])
 
 
 def test_value_that_no_page_can_show_is_told_without_blaming_an_admin() -> None:
@@ -616,9 +687,49 @@ def test_assets_of_an_admin_replace_those_of_feedd_or_stand_beside_them(own: Pat
 
 
 def test_assets_are_of_kinds_that_are_served() -> None:
-    assert all(
-        kind_of(f"assets/a.{suffix}") for suffix in re.findall(r"\w+", pages._ASSET.pattern.rpartition("(?:")[2])
-    )
+    assert {"gif", "woff2", "avif", "jpeg"} <= set(pages.ASSETS)
+    assert [suffix for suffix in pages.ASSETS if not kind_of(f"assets/a.{suffix}")] == []
+
+
+def test_assets_of_every_kind_are_taken(own: Path) -> None:
+    for suffix in pages.ASSETS:
+        (own / "assets" / f"mine.{suffix}").write_bytes(b"0")
+
+    found = {asset.path for asset in pages.assets(own_config(own))}
+    assert {f"assets/mine.{suffix}" for suffix in pages.ASSETS} <= found
+    assert pages.unused(own_config(own)) == []
+
+
+def test_files_of_which_no_page_makes_use_are_told_with_what_was_likely_meant(own: Path) -> None:
+    for name in ("entries.html", "mine.html", "part.html", "logo.png", "words.html~", ".hidden", "licence.rst"):
+        (own / name).write_text("")
+    (own / "index.html").write_text("{% include 'part.html' %}")
+    for name in ("logo.PNG", "film.mp4", "logo.gif", ".DS_Store", "old.css~"):
+        (own / "assets" / name).write_text("")
+    (own / "assets" / "fonts").mkdir()
+    found = {Path(one.file).name: one for one in pages.unused(own_config(own))}
+
+    assert sorted(found) == ["entries.html", "film.mp4", "fonts", "licence.rst", "logo.PNG", "logo.png", "mine.html"]
+    assert {one.severity for one in found.values()} == {"warning"}
+    assert found["entries.html"].remedy == "Did you mean 'entry.html'?"
+    assert found["logo.png"].remedy == "Move it there."
+    assert "base.html" in found["licence.rst"].remedy
+    assert ".woff2" in found["film.mp4"].remedy
+
+
+def test_folder_of_assets_under_another_name_is_told(own: Path) -> None:
+    (own / "asset").mkdir()
+    (own / "parts").mkdir()
+
+    (problem,) = pages.unused(own_config(own))
+    assert (problem.file, problem.remedy) == (str(own / "asset"), "Did you mean 'assets'?")
+
+
+def test_templates_that_choose_what_they_use_have_no_file_called_unused(own: Path) -> None:
+    (own / "part.html").write_text("")
+    (own / "index.html").write_text("{% include 'part' ~ '.html' %}")
+
+    assert pages.unused(own_config(own)) == []
 
 
 def test_asset_without_measure_is_told(own: Path) -> None:
@@ -647,6 +758,27 @@ def test_templates_that_are_not_asked_for_have_no_problems(tmp_path: Path) -> No
     assert pages.problems(config('[pages]\ntemplates = "gone"\nenabled = false', tmp_path)) == []
     (gone,) = pages.problems(config('[pages]\ntemplates = "gone"', tmp_path))
     assert (gone.kind, gone.file) == ("no-templates", str(tmp_path / "gone"))
+    assert pages.unused(CONFIG) == pages.unused(config('[pages]\ntemplates = "gone"', tmp_path)) == []
+
+
+def test_directory_of_templates_that_comes_or_goes_changes_the_fingerprint(tmp_path: Path) -> None:
+    its_config = config('[pages]\ntemplates = "mine"', tmp_path)
+    without = pages.fingerprint(its_config)
+    (tmp_path / "mine").mkdir()
+
+    assert pages.fingerprint(its_config) != without
+
+
+def test_directory_of_templates_that_is_closed_is_told(own: Path) -> None:
+    (own / "entry.html").write_text("<h3>Mine</h3>")
+    own.chmod(0)
+    try:
+        with bound_by_permissions():
+            (problem,) = pages.problems(own_config(own))
+            assert entry_page(own_config(own)).shape == entry_page().shape
+    finally:
+        own.chmod(0o755)
+    assert problem.kind == "no-templates"
 
 
 def test_asset_or_folder_that_cannot_be_read_is_told(own: Path) -> None:
