@@ -43,7 +43,7 @@ from feedd.feeds.formats import FORMATS, Format
 from feedd.feeds.opml import PATH as OPML
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, TemplateError
     from markupsafe import Markup
 
 _HERE = Path(__file__).parent
@@ -404,7 +404,22 @@ def _source(folders: Sequence[Path], name: str) -> tuple[str, str, Callable[[], 
     stamp = _stamp(folders, name)
     if stamp is None:
         return None
-    return Path(stamp[0]).read_text(encoding="utf-8"), stamp[0], lambda: _stamp(folders, name) == stamp
+    text = Path(stamp[0]).read_text(encoding="utf-8")
+    if not stamp[0].startswith(f"{_TEMPLATES}/") and (error := _slip(text, name, stamp[0])):
+        raise error.with_traceback(None)
+    return text, stamp[0], lambda: _stamp(folders, name) == stamp
+
+
+@lru_cache(maxsize=32)
+def _slip(text: str, name: str, file: str) -> "TemplateError | None":
+    """Why a template cannot be compiled, remembered: it is asked for every story, and to find it out takes 2 ms."""
+    from jinja2 import TemplateError
+
+    try:
+        _environment(None).compile(text, name, file, raw=True)
+    except TemplateError as error:
+        return error
+    return None
 
 
 def _stamp(folders: Iterable[Path], name: str) -> tuple[str, int, int, int] | None:
