@@ -28,7 +28,7 @@ from feedd.desk import Desk, decode_known, decode_problems
 from feedd.errors import Problem, SourceError, StateError
 from feedd.feeds.archive import part_named
 from feedd.feeds.catalogue import Catalogue
-from feedd.feeds.plan import FOLDERS
+from feedd.feeds.manifest import FOLDERS
 from feedd.feeds.project import MAX_RELATED
 from feedd.feeds.select import Card, leaves
 from feedd.publish.directory import PAGE, Directory

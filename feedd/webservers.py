@@ -9,12 +9,13 @@ it, and what that cannot write is refused.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from feedd.config import Config
 from feedd.errors import ConfigError, Problem
-from feedd.feeds.manifest import Manifest
+from feedd.feeds.manifest import FOLDERS, Manifest
 from feedd.serve import answer as answers
 from feedd.serve.answer import OPENED, Answer
 from feedd.serve.paths import INDEX, KINDS, Kind, Map
@@ -23,6 +24,7 @@ from feedd.serve.resources import Resource, Variant
 _OWN = {"content-type", "content-length", "etag", "last-modified", "accept-ranges", "location"}
 """Headers that a web server makes itself, or is told by other means."""
 _DOCUMENT = "-.document.-"  # what stands for a document's path until a server's own variable does
+_ARCHIVE = f"-/{_DOCUMENT}"  # for that of an archive, which is told of otherwise
 _LINK = "Use another path, or a symbolic link that leads there."
 _OPENS = {b"sec-fetch-dest": OPENED[0]}
 
@@ -34,7 +36,8 @@ Headers = tuple[tuple[str, str], ...]
 class _Site:
     """What both servers are told. `prefix` is the path of `base`, unescaped. `groups` are the kinds of files by the
     headers that they have beside their type, in which `_DOCUMENT` may stand; so is `opened`, for those of them that who
-    opens one in a browser gets as another kind.
+    opens one in a browser gets as another kind. Where a kind is in two groups, the one with a Link is that of feeds,
+    and the other, which comes later, that of archives.
     """
 
     base: str
@@ -76,10 +79,11 @@ def _groups(kinds: Iterable[Kind], known: Map, max_age: int, asked: dict[bytes, 
     """Kinds by the headers with which feedd itself answers a request for a file of that kind."""
     groups: dict[Headers, list[Kind]] = {}
     plain = Variant(b"", b'""', 0, b"")
-    for kind in kinds:
-        resource = Resource(_DOCUMENT, kind, (0, 0, 0, 0, 0), 0, b"", plain)
-        headers = _headers(answers.answer("GET", asked, resource, known, max_age))
-        groups.setdefault(headers, []).append(kind)
+    for kind, path in product(kinds, (_DOCUMENT, _ARCHIVE)):
+        resource = Resource(path, kind, (0, 0, 0, 0, 0), 0, b"", plain)
+        group = groups.setdefault(_headers(answers.answer("GET", asked, resource, known, max_age)), [])
+        if kind not in group:
+            group.append(kind)
     return groups
 
 
@@ -142,7 +146,7 @@ def _inside(site: _Site) -> Iterator[str]:
     yield "gzip_vary off;  # Vary is below"
     yield "gzip_proxied any;"
     yield "if_modified_since before;"
-    for answer, place in _named(site):
+    for answer, place in _named():
         yield f"error_page {answer.status} = {place};"
     yield ""
     yield from _moves(site)
@@ -158,18 +162,19 @@ def _inside(site: _Site) -> Iterator[str]:
     yield "return 404;"
 
 
-def _named(site: _Site) -> tuple[tuple[Answer, str], ...]:
+def _named() -> tuple[tuple[Answer, str], ...]:
     """What is answered without a file but for redirects, and the place where nginx does so."""
     return (
         (answers.unknown(), "@feedd_unknown"),
         (answers.refused(), "@feedd_method"),
-        (answers.gone(site.max_age), "@feedd_gone"),
     )
 
 
 def _places(site: _Site) -> Iterator[str]:
-    for answer, place in _named(site):
+    for answer, place in _named():
         yield f"location {place} {{"
+        if answer.status == answers.unknown().status:
+            yield from _indented(_gone(site), " " * 4)
         if answer.status == answers.refused().status:
             yield "    if ($request_method = OPTIONS) {"
             yield from _indented(_added(_headers(answers.options())), " " * 8)
@@ -178,6 +183,24 @@ def _places(site: _Site) -> Iterator[str]:
         yield from _indented(_added(_headers(answer), " always"), " " * 4)
         yield f"    return {answer.status};"
         yield "}"
+
+
+def _gone(site: _Site) -> Iterator[str]:
+    """What is not there because it is no more. It may be there again at any time, as archives are: so only of what was
+    not found is this asked.
+    """
+    if not site.gone:
+        return
+    headers = _headers(answers.gone(site.max_age))
+    yield "set $feedd_asked $uri;"
+    yield rf"if ($uri ~ ^(.*){re.escape(_AS_XML)}$) {{ set $feedd_asked $1; }}"
+    yield 'set $feedd_gone "";'
+    for path in site.gone:
+        yield f"if ($feedd_asked = {_value(site.prefix + path, 'site.feeds_url')}) {{ set $feedd_gone yes; }}"
+    yield "if ($feedd_gone) {"
+    yield from _indented(_added(headers, " always"), " " * 4)
+    yield f"    return {answers.gone(site.max_age).status};"
+    yield "}"
 
 
 def _added(headers: Headers, always: str = "") -> Iterator[str]:
@@ -199,19 +222,17 @@ def _types() -> Iterator[str]:
 
 
 def _moves(site: _Site) -> Iterator[str]:
-    """What is elsewhere by now, with the headers that hold for what has none of its own; and what is gone."""
+    """What is elsewhere by now, with the headers that hold for what has none of its own."""
     if site.moved:
         yield from _added(_headers(answers.moved(b"", site.max_age)))
     for path, target in site.moved:
         yield f"location = {_token(site.prefix + path)} {{ return 301 {_value(target, 'site.feeds_url')}; }}"
-    for path in site.gone:
-        yield f"location = {_token(site.prefix + path)} {{ return 410; }}"
-    if site.moved or site.gone:
+    if site.moved:
         yield ""
 
 
 def _location(headers: Headers, kinds: list[Kind], site: _Site) -> Iterator[str]:
-    named = _named_document(kinds, site) if "Link" in dict(headers) else _suffix(kinds)
+    named = _named_document(headers, kinds, site) if "Link" in dict(headers) else _suffix(kinds)
     yield f"location ~ {_token(f'{named}$')} {{"
     if kinds[0].opened:
         dest = b"|".join(OPENED).decode()
@@ -226,7 +247,7 @@ def _opened(headers: Headers, kinds: list[Kind], site: _Site) -> Iterator[str]:
     """
     (media_type,) = {_bare(kind.opened)[0] for kind in kinds if kind.opened}
     file = _value(f"{site.directory}/{_DOCUMENT}", "output.path").replace(_DOCUMENT, _VARIABLE)
-    yield f"location ~ {_token(f'{_named_document(kinds, site)}{re.escape(_AS_XML)}$')} {{"
+    yield f"location ~ {_token(f'{_named_document(headers, kinds, site)}{re.escape(_AS_XML)}$')} {{"
     yield "    internal;"
     yield f"    alias {file};"
     yield f"    types {{ {media_type} {_AS_XML[1:]}; }}"
@@ -239,8 +260,10 @@ def _suffix(kinds: list[Kind]) -> str:
     return rf"\.(?:{'|'.join(suffixes)})" if len(suffixes) > 1 else rf"\.{suffixes[0]}"
 
 
-def _named_document(kinds: list[Kind], site: _Site) -> str:
-    return rf"^{re.escape(site.prefix)}(?<feedd_document>[a-z0-9._/-]+{_suffix(kinds)})"
+def _named_document(headers: Headers, kinds: list[Kind], site: _Site) -> str:
+    folders = "|".join(filter(None, FOLDERS))
+    path = rf"(?:{folders})?[a-z0-9._-]+" if "Link" in dict(headers) else "[a-z0-9._/-]+"
+    return rf"^{re.escape(site.prefix)}(?<feedd_document>{path}{_suffix(kinds)})"
 
 
 def _value(text: str, field: str) -> str:
@@ -286,10 +309,13 @@ def _route(site: _Site) -> Iterator[str]:
         yield f"@moved path {' '.join(_pattern(f'/{path}') for path, _ in site.moved)}"
         yield from _set("@moved", _headers(answers.moved(b"", site.max_age)))
         yield from (f"redir {_pattern(f'/{path}')} {_literal(to, 'site.feeds_url')} 301" for path, to in site.moved)
-    if site.gone:
-        yield f"@gone path {' '.join(_pattern(f'/{path}') for path in site.gone)}"
-        yield from _respond("@gone", answers.gone(site.max_age))
     yield f"root * {_directory(site.directory)}"
+    if site.gone:
+        yield "@gone {"
+        yield f"\tpath {' '.join(_pattern(f'/{path}') for path in site.gone)}"
+        yield "\tnot file"
+        yield "}"
+        yield from _respond("@gone", answers.gone(site.max_age))
     yield "@folder path */"
     yield f"rewrite @folder {{path}}{INDEX}"
     yield "# Hidden files are what feedd keeps for itself, and documents that are being written."
@@ -306,7 +332,7 @@ def _route(site: _Site) -> Iterator[str]:
 
 def _files(site: _Site) -> Iterator[str]:
     for number, (headers, kinds) in enumerate(site.groups.items(), 1):
-        yield f"@group{number} path {' '.join(f'*.{kind.suffix}' for kind in kinds)}"
+        yield f"@group{number} path {_paths(headers, kinds)}"
         yield from _set(f"@group{number}", headers, defer=True)
     for kind in KINDS.values():
         yield f"@{kind.suffix} path *.{kind.suffix}"
@@ -315,6 +341,12 @@ def _files(site: _Site) -> Iterator[str]:
         yield from _shown(f"@opened{number}", headers, kinds)
     yield from _encode()
     yield "file_server"
+
+
+def _paths(headers: Headers, kinds: list[Kind]) -> str:
+    """Where files of these kinds with these headers lie. A first * stands for any folders too, another for none."""
+    folders = [f"/{folder}" for folder in FOLDERS] if "Link" in dict(headers) else [""]
+    return " ".join(f"{folder}*.{kind.suffix}" for kind, folder in product(kinds, folders))
 
 
 def _respond(matcher: str, answer: Answer) -> Iterator[str]:
@@ -328,7 +360,7 @@ def _respond(matcher: str, answer: Answer) -> Iterator[str]:
 def _shown(matcher: str, headers: Headers, kinds: list[Kind]) -> Iterator[str]:
     """Files that somebody opens in a browser."""
     yield f"{matcher} {{"
-    yield f"\tpath {' '.join(f'*.{kind.suffix}' for kind in kinds)}"
+    yield f"\tpath {_paths(headers, kinds)}"
     yield from (f"\theader Sec-Fetch-Dest {dest.decode()}" for dest in OPENED)
     yield "}"
     (media_type,) = {kind.opened.media_type.decode() for kind in kinds if kind.opened}

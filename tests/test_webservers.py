@@ -33,7 +33,8 @@ ROOT = Path(__file__).parent.parent
 SERVERS = ("nginx", "caddy", "feedd")
 HUBS = '[websub]\nhubs = ["https://hub.example/?a=b&c=d", "https://other.example/it\'s"]\n'
 MOVED = {"topics/old.atom": "topics/older.atom", "topics/older.atom": "topics/ai.atom"}
-GONE = ("topics/gone.rss",)
+GONE = ("all/2024-05.atom", "topics/ai/2024-05.json", "topics/gone.rss")
+"""The archives among these are there again."""
 LINKS = '<https://hub.example/?a=b&c=d>; rel="hub", <https://other.example/it\'s>; rel="hub", <{}>; rel="self"'
 PAGE = "<!DOCTYPE html><title>Feeds</title>" + "<p>All of them.</p>" * 100
 MODIFIED = 1_717_243_200
@@ -153,6 +154,9 @@ def built(folder: Path, settings: str = "") -> Site:
         "assets/feedd.css": b"p { color: black }" * 100,
         "assets/feedd.svg": b"<svg/>" * 100,
         "topics/older.atom": b"left over",
+        "all/2024-05.atom": b"<feed/>" * 100,
+        "all/2024-05.rss": b"<rss/>" * 100,
+        "topics/ai/2024-05.json": b"{}" * 300,
         ".all.atom.1.feedd-tmp": b"half of it",
         ".secret.atom": b"hidden",
         ".git/config.json": b"hidden",
@@ -237,6 +241,11 @@ CASES: dict[str, Case] = {
     ),
     "query": Case("/feeds/all.atom?x=1", 200, {**ATOM, "link": SELF("https://news.example/feeds/all.atom")}),
     "escaped": Case("/feeds/all%2Eatom", 200, {**ATOM, "link": SELF("https://news.example/feeds/all.atom")}),
+    "archive": Case("/feeds/all/2024-05.atom", 200, {**ATOM, "link": ""}),
+    "archive-rss": Case("/feeds/all/2024-05.rss?x=1", 200, {**ATOM_OR_RSS, "link": ""}),
+    "archive-json": Case("/feeds/topics/ai/2024-05.json", 200, {**FEED, "link": ""}),
+    "archive-opened": Case("/feeds/all/2024-05.atom", 200, {**OPENED, "link": ""}, headers=BROWSER),
+    "archive-unknown": Case("/feeds/all/2024-06.atom", 404, {**UNKNOWN, "link": ""}),
     "opml": Case("/feeds/feeds.opml", 200, {**FEED, "content-type": "text/x-opml; charset=utf-8", "link": ""}),
     "index": Case("/feeds/", 200, {**SHOWN, "content-type": "text/html; charset=utf-8", "link": ""}),
     "page": Case("/feeds/index.html", 200, {**SHOWN, "content-type": "text/html; charset=utf-8"}),
@@ -289,6 +298,8 @@ CASES: dict[str, Case] = {
     "twice": Case("/feeds/topics/old.atom", 301, {**LASTING, "location": "https://news.example/feeds/topics/ai.atom"}),
     "moved-head": Case("/feeds/topics/old.atom", 301, LASTING, method="HEAD"),
     "gone": Case("/feeds/topics/gone.rss", 410, {**LASTING, "link": ""}),
+    "gone-escaped": Case("/feeds/topics/gone%2Erss?x=1", 410, LASTING),
+    "gone-post": Case("/feeds/topics/gone.rss", 405, READING, method="POST", headers={"Content-Length": "0"}),
     "gone-head": Case("/feeds/topics/gone.rss", 410, LASTING, method="HEAD"),
     "unknown": Case("/feeds/none.atom", 404, {**UNKNOWN, "link": ""}),
     "unknown-head": Case("/feeds/none.atom", 404, UNKNOWN, method="HEAD"),
@@ -325,6 +336,7 @@ CASES: dict[str, Case] = {
 
 DIFFERENCES: dict[tuple[str, str], tuple[dict[str, Any], str]] = {
     ("nginx", "nul"): ({"status": 400}, "nginx takes no NUL in a path"),
+    ("nginx", "gone-post"): ({"status": 410, "allow": ""}, "nginx looks for the file before it refuses POST"),
 }
 """By server and case: what is different there, `status` or a header, and why."""
 

@@ -11,6 +11,10 @@ from msgspec import Struct
 NAME = ".feedd.json"
 """The name of the file, below the output directory."""
 
+TOPICS, PROVIDERS = "topics/", "providers/"
+FOLDERS = ("", TOPICS, PROVIDERS)
+"""Where the documents of feeds lie below the output directory. Their archives lie in folders below these."""
+
 
 class Manifest(Struct, frozen=True, omit_defaults=True):
     """What a server of the output directory has to know beside the files in it.

@@ -14,7 +14,7 @@ from feedd.content.text import key
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Document, Listing
 from feedd.feeds.formats import FORMATS
-from feedd.feeds.plan import TOPICS
+from feedd.feeds.manifest import TOPICS
 
 PATH = "feeds.opml"
 """Where the list lies below the output directory."""

@@ -16,12 +16,11 @@ from feedd.content.slugs import domain_slug, slug
 from feedd.content.taxonomy import Taxonomy
 from feedd.content.text import key
 from feedd.cron import Cron
+from feedd.feeds.manifest import PROVIDERS, TOPICS
 from feedd.feeds.select import Card, Spec, Traits, admits
 
-ALL, TOPICS, PROVIDERS = "all", "topics/", "providers/"
+ALL = "all"
 _REMEMBERED = 4096  # routes: most cards share their traits, which are all that decides, with others
-FOLDERS = ("", TOPICS, PROVIDERS)
-"""Where documents lie below the output directory."""
 
 
 @dataclass(slots=True)

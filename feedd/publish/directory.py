@@ -17,7 +17,7 @@ from feedd.errors import Problem, PublishError
 from feedd.feeds.archive import part_named
 from feedd.feeds.entry import Document
 from feedd.feeds.formats import FORMATS
-from feedd.feeds.plan import FOLDERS
+from feedd.feeds.manifest import FOLDERS
 
 _TEMPORARY = ".feedd-tmp"
 _HEAD = 8192  # bytes of a document before its first entry, generously

@@ -11,7 +11,7 @@ from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from feedd.feeds.formats import FORMATS, Format
-from feedd.feeds.manifest import Manifest
+from feedd.feeds.manifest import FOLDERS, Manifest
 
 INDEX = "index.html"
 """What a folder shows of itself."""
@@ -155,9 +155,11 @@ class Map:
         return (_uri(self.manifest.base or "/") + _quoted(path)).encode()
 
     def links(self, path: str) -> bytes:
-        """The Link header of a feed (WebSub, section 4); empty without hubs."""
+        """The Link header of a feed (WebSub, section 4); empty without hubs, and for archives: no hub is told of them,
+        and they name none.
+        """
         hubs = self.manifest.hubs
-        if not hubs:
+        if not hubs or path[: path.rfind("/") + 1] not in FOLDERS:
             return b""
         links = [*((hub, "hub") for hub in hubs), (self.address(path).decode(), "self")]
         return ", ".join(f'<{_uri(url)}>; rel="{rel}"' for url, rel in links).encode()

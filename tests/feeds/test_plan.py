@@ -17,7 +17,8 @@ from feedd.content.links import host
 from feedd.content.slugs import slug
 from feedd.content.taxonomy import TopicItem, build
 from feedd.desk import Desk
-from feedd.feeds.plan import ALL, PROVIDERS, TOPICS, Plan
+from feedd.feeds.manifest import PROVIDERS, TOPICS
+from feedd.feeds.plan import ALL, Plan
 from feedd.feeds.select import Card, admits
 from feedd.testing import Site
 
