@@ -26,7 +26,7 @@ from feedd.content.source import Changes, tree_of
 from feedd.content.taxonomy import NOTHING, fingerprint
 from feedd.desk import Desk, decode_known, decode_problems
 from feedd.errors import Problem, SourceError, StateError
-from feedd.feeds.archive import part_named
+from feedd.feeds.archive import is_period
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.manifest import FOLDERS
 from feedd.feeds.project import MAX_RELATED
@@ -393,8 +393,8 @@ class Pipeline:
             lies, written = self._directory.lies, dict(self.ledger.all_written())
             moved = {path: one.feed for path, one in written.items() if not lies(path, one.size, one.mtime)}
             for path, name in moved.items():
-                if (key := part_named(path.removeprefix(f"{name}/").rpartition(".")[0])) is not None:
-                    self.ledger.doubt_archive(name, *key)
+                if path.startswith(f"{name}/"):
+                    self.ledger.doubt_archive(name, path.removeprefix(f"{name}/").rpartition(".")[0])
             stale |= set(moved.values())
             stale |= self._adopted(self._directory.find(written))
             self._directory.sweep(path.rpartition("/")[0] for path in (*written, *FOLDERS))
@@ -607,9 +607,9 @@ def _feed_of(path: str) -> str:
     """The name of the feed to which a document with that path belongs, or `SITE`."""
     folder, _, file = path.rpartition("/")
     name = file.rpartition(".")[0]
-    if f"{folder}/" not in FOLDERS and part_named(name) is not None and folder:
+    if f"{folder}/" not in FOLDERS and is_period(name) and folder:
         return folder
-    return SITE if path == f"index.{PAGE}" else path.rpartition(".")[0]
+    return SITE if path in (f"index.{PAGE}", "feeds.opml") else path.rpartition(".")[0]
 
 
 def _last_change(told: Told | None, digest: bytes, now: int, edited: bool) -> int | None:

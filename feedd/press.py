@@ -4,7 +4,9 @@ In: the names of the feeds that may be different now, and what the run knows. Ou
 remembered in the ledger, and an `Outcome`. The only place from which documents are written and removed. Decides nothing
 about articles: what is public was told to the ledger before, which feed takes what is `select`'s.
 
-New documents come before others go. Feeds come before their archives, so that a story waits for nothing.
+What a document names is there before it: pages need assets, feeds name archives, the index names feeds. Archives that
+are only different come after the feeds, so that a story waits for little, and what goes comes last. A run that looks at
+everything writes all archives after the feeds: they are many, and readers of the feeds are more.
 """
 
 from collections import deque
@@ -13,6 +15,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from hashlib import blake2b
 from itertools import groupby
 
 import msgspec
@@ -81,19 +84,30 @@ class Press:
         self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
         self._listings = ledger.listings()
         self._made: SiteDocuments | None = None
+        # Of this run: archive documents that are not there since they could not be written, feeds of which some archive
+        # could not, and whether something that is about all feeds could not.
+        self._absent: set[str] = set()
+        self._troubled: set[str] = set()
+        self._site_failed = False
 
     def publish(self, run: Run, touched: Touched, outcome: Outcome) -> None:
         """Bring the documents of these feeds up to date, and those that are about all feeds."""
         looked_at = self._looked_at(run, touched)
         issues = {name: issue for name in sorted(looked_at) if (issue := self._issue(run, name, looked_at[name]))}
+        volumes = [(name, volume) for name, issue in issues.items() for volume in issue.archives.changed]
+        first = [] if touched.everything else [one for one in volumes if one[1].new]
+        thoroughly = touched.everything or SITE in touched.feeds
+        self._absent, self._troubled, self._site_failed = set(), set(), False
         with ThreadPoolExecutor(_WRITERS) as writers:
+            self._all(self._assets(run, writers) if thoroughly else iter(()), outcome)
+            self._all(self._archives(run, issues, first, writers, outcome), outcome)
             self._all(self._feeds(run, issues, writers, outcome), outcome)
-            self._all(self._archives(run, issues, touched.everything, writers, outcome), outcome)
+            rest = [one for one in volumes if one not in first]
+            self._all(self._archives(run, issues, rest, writers, outcome, touched.everything), outcome)
             for name, issue in issues.items():
                 self._clear(run, name, issue, outcome)
-            thoroughly = touched.everything or SITE in touched.feeds
-            self._all(self._site(run, thoroughly, writers), outcome)
-            for path in self._useless() if thoroughly else ():
+            self._all(self._site(run, writers), outcome)
+            for path in (*(self._useless() if thoroughly else ()), *self._ledger.doomed()):
                 self._remove(path, outcome)
         try:
             self._directory.settle()
@@ -101,15 +115,15 @@ class Press:
             what = f"cannot be made durable: {error.strerror}"
             outcome.problems.append(Problem("not-synced", what, "Look after the disk.", str(self._directory.root)))
 
-    def _looked_at(self, run: Run, touched: Touched) -> dict[str, set[str] | None]:
-        """The months in which each feed may be different, None for all of them. A former name of a topic is none of its
-        own: its documents are those of the topic.
+    def _looked_at(self, run: Run, touched: Touched) -> dict[str, set[int] | None]:
+        """The moments of what may be different in each feed, None for all. A former name of a topic is none of its own:
+        its documents are those of the topic.
         """
-        names: dict[str, set[str] | None] = {}
-        for name, months in touched.feeds.items():
+        names: dict[str, set[int] | None] = {}
+        for name, moments in touched.feeds.items():
             own = run.desk.plan.former.get(name, name)
             if own != SITE:
-                names[own] = None if touched.everything else months | (names.get(own) or set())
+                names[own] = None if touched.everything else moments | (names.get(own) or set())
         return names
 
     def _all(self, beginnings: Iterator[_UnderWay], outcome: Outcome) -> None:
@@ -160,7 +174,7 @@ class Press:
 
     # What a feed is from now on
 
-    def _issue(self, run: Run, name: str, months: set[str] | None) -> _Issue | None:
+    def _issue(self, run: Run, name: str, moments: set[int] | None) -> _Issue | None:
         """None for a feed that has no member, never had any, and need not be there."""
         spec, known = run.desk.plan.spec(name), self._ledger.feed(name)
         selection = self._select(run, spec)
@@ -172,17 +186,20 @@ class Press:
             known.label if known else name.rpartition("/")[2], "", ""
         )  # fmt: skip
         feed = self._feed(run, spec, label, icon, logo)
-        archives = self._arranged(run, spec, selection, feed, months)
+        said = _encode((__version__, self._archive_suffixes(run), _archive_head(feed)))
+        head = blake2b(said, digest_size=16).digest()
+        moments = moments if known and known.head == head else None
+        archives = self._arranged(run, spec, selection, head, moments)
         updated = max((run.told(card.id).updated for card in selection.cards), default=known.updated if known else 0)
         updated = updated or _first_moment(self.config.site.id_date)
         tombstones, last = self._tombstones(run, name)
         feed = structs.replace(
             feed, updated=updated, newest=newest.since if newest else None, tombstones=tombstones,
-            complete=selection.whole, previous=f"{name}/{archives.last}" if archives.last else "",
+            complete=selection.whole,
         )  # fmt: skip
         due = min((moment for moment in (selection.due, last) if moment is not None), default=None)
         listing = self._listing(run, spec, feed, label, selection, archives, article)
-        return _Issue(feed, selection, archives, KnownFeed(label, updated, due, False, listing))
+        return _Issue(feed, selection, archives, KnownFeed(label, updated, due, False, listing, head))
 
     def _select(self, run: Run, spec: Spec) -> Selection:
         catalogue, last = run.catalogue, self._ledger.edition(spec.name)
@@ -236,13 +253,15 @@ class Press:
             newest_title=article.title, newest_link=address(article, self.config),
         )  # fmt: skip
 
-    def _arranged(self, run: Run, spec: Spec, selection: Selection, feed: Feed, looked_at: set[str] | None) -> Archives:
+    def _arranged(
+        self, run: Run, spec: Spec, selection: Selection, head: bytes, moments: set[int] | None
+    ) -> Archives:
         """The archives of a feed."""
         old, shelf = self._ledger.archives(spec.name), run.catalogue.shelf(spec.name)
         if not (self.config.output.archives and self._archive_suffixes(run) and archive.has_archives(spec)):
             selection = structs.replace(selection, whole=True)  # nothing more is to be had
-        months = archive.touched(shelf, selection, old) | {one.month for one in old if not one.digest}
-        months |= looked_at if looked_at is not None else archive.every(shelf, old)
+        months = archive.touched(shelf, selection, old) | {one.name[:7] for one in old if not one.digest}
+        months |= archive.every(shelf, old) if moments is None else set(map(archive.month, moments))
         if not months:
             return Archives(tuple(old))
         marked = self._ledger.marks(spec.name) if spec.sticky else frozenset()
@@ -255,8 +274,7 @@ class Press:
             told = run.told(card.id)
             return b"%b %d %b" % (card.id.encode(), told.updated, told.hash)
 
-        head = _encode((__version__, self._archive_suffixes(run), _archive_head(feed)))
-        return archive.arrange(old, months, selection, members, look, head)
+        return archive.arrange(old, months, moments, selection, members, look, head)
 
     def _archive_suffixes(self, run: Run) -> list[str]:
         return [form.suffix for form in run.desk.formats if form.archives]
@@ -279,16 +297,23 @@ class Press:
         incomplete = any(self._rendered.failed(card.id) for card in cards)
 
         def settle(failed: list[Problem]) -> None:
-            self._ledger.keep_feed(name, structs.replace(issue.known, stale=incomplete or bool(failed)))
+            stale = incomplete or bool(failed) or name in self._troubled
+            self._ledger.keep_feed(name, structs.replace(issue.known, stale=stale))
             self._list(name, issue.known.listing)
 
         under_way = _UnderWay(name, settle)
         names = (name, *run.desk.plan.aliases(name))
+        feed = structs.replace(issue.feed, previous=self._last_archive(name, issue.archives))
         for column, form in enumerate(run.desk.formats):
-            self._write(under_way, issue.feed, names, form, self._column(cards, column), writers)
+            self._write(under_way, feed, names, form, self._column(cards, column), writers)
         for form, dropped in self._dropped(run, names):
-            self._write(under_way, issue.feed, dropped, form, (), writers)
+            self._write(under_way, structs.replace(feed, previous="", complete=False), dropped, form, (), writers)
         return under_way
+
+    def _last_archive(self, name: str, archives: Archives) -> str:
+        """The name of the newest archive document of a feed that is in its place, or will be; "" without any."""
+        names = (f"{name}/{one.name}" for one in reversed(archives.documents))
+        return next((one for one in names if one not in self._absent), "")
 
     def _list(self, name: str, listing: Listing | None) -> None:
         if listing:
@@ -341,21 +366,24 @@ class Press:
     # Archives
 
     def _archives(
-        self, run: Run, issues: dict[str, _Issue], everything: bool, writers: Executor, outcome: Outcome
+        self,
+        run: Run,
+        issues: dict[str, _Issue],
+        volumes: Sequence[tuple[str, Volume]],
+        writers: Executor,
+        outcome: Outcome,
+        everything: bool = False,
     ) -> Iterator[_UnderWay]:
-        """The archive documents that are different, month by month, so that the entries of one month at a time have to
-        be at hand: of all articles of all feeds these are too many.
+        """These archive documents, month by month: if it is everything, the entries of one month at a time are all that
+        is at hand, since those of all articles would be too many.
         """
-        volumes = sorted(
-            ((volume, name) for name, issue in issues.items() for volume in issue.archives.changed),
-            key=lambda one: (one[0].archived.month, one[1], one[0].archived.part),
-        )
-        rendering = self._render(run, (card for volume, _ in volumes for card in volume.cards))
+        in_order = sorted(volumes, key=lambda one: (one[1].archived.name, one[0]))
+        rendering = self._render(run, (card for _, volume in in_order for card in volume.cards))
         in_feeds = {card.id for issue in issues.values() for card in issue.selection.cards} if everything else set()
         done = 0
-        for _, group in groupby(volumes, lambda one: one[0].archived.month):
+        for _, group in groupby(in_order, lambda one: one[1].archived.name[:7]):
             shown: set[str] = set()
-            for volume, name in group:
+            for name, volume in group:
                 self._await(volume.cards, rendering, outcome)
                 yield self._begin_archive(run, name, issues[name].feed, volume, writers)
                 shown.update(card.id for card in volume.cards)
@@ -366,17 +394,20 @@ class Press:
 
     def _begin_archive(self, run: Run, name: str, feed: Feed, volume: Volume, writers: Executor) -> _UnderWay:
         archived = volume.archived
+        own = f"{name}/{archived.name}"
         incomplete = any(self._rendered.failed(card.id) for card in volume.cards)
 
         def settle(failed: list[Problem]) -> None:
+            if failed and volume.new:
+                self._absent.add(own)
             if failed or incomplete:
+                self._troubled.add(name)
                 self._ledger.keep_archive(name, structs.replace(archived, digest=b""))
                 self._ledger.mark_stale(name)
             else:
                 self._ledger.keep_archive(name, archived)
 
         under_way = _UnderWay(name, settle)
-        own = f"{name}/{archive.name(archived.key)}"
         head = structs.replace(
             _archive_head(feed), name=own, previous=f"{name}/{archived.previous}" if archived.previous else "",
             updated=max(run.told(card.id).updated for card in volume.cards), newest=archived.since,
@@ -392,14 +423,13 @@ class Press:
         """Remove the archives that a feed has no more, and its pages where there are to be none. A former name of a
         topic may have been a feed with archives, and in lists of feeds, before: it is neither any more.
         """
-        for key in issue.archives.gone:
-            self._ledger.forget_archive(name, *key)
+        for gone in issue.archives.gone:
+            self._ledger.forget_archive(name, gone)
         suffixes = self._archive_suffixes(run)
-        there = (archive.name(one.key) for one in issue.archives.documents)
-        wanted = {f"{name}/{one}.{suffix}" for one in there for suffix in suffixes}
+        wanted = {f"{name}/{one.name}.{suffix}" for one in issue.archives.documents for suffix in suffixes}
         names = (name, *run.desk.plan.aliases(name))
         for path in (path for one in names for path in self._ledger.below(f"{one}/")):
-            if path not in wanted and archive.part_named(path.rpartition("/")[2].rpartition(".")[0]):
+            if path not in wanted and archive.is_period(path.rpartition("/")[2].rpartition(".")[0]):
                 self._remove(path, outcome)
         for former in names[1:]:
             self._forget_feed(former)
@@ -411,58 +441,68 @@ class Press:
     def _forget_feed(self, name: str) -> None:
         """What was a feed of its own leads to another one now."""
         for archived in self._ledger.archives(name):
-            self._ledger.forget_archive(name, *archived.key)
+            self._ledger.forget_archive(name, archived.name)
         if (known := self._ledger.feed(name)) and known.listing:
             self._ledger.keep_feed(name, structs.replace(known, listing=None))
         self._list(name, None)
 
     def _remove(self, path: str, outcome: Outcome) -> None:
-        written = self._ledger.written(path)
         try:
             self._directory.remove(path)
         except PublishError as error:
-            outcome.problems.append(error.problem)
-            if written and written.feed != SITE:
-                self._ledger.mark_stale(written.feed)
-            else:
-                self._ledger.mark_site(stale=True)
-            return
-        self._ledger.remove(path)
+            if error.problem not in outcome.problems:
+                outcome.problems.append(error.problem)
+            self._ledger.doom(path)
+        else:
+            self._ledger.remove(path)
 
     # What is about all feeds
 
-    def _site(self, run: Run, thoroughly: bool, writers: Executor) -> Iterator[_UnderWay]:
-        """The index page, the list of feeds for readers, what pages and servers need. Only `thoroughly` is what never
-        changes by itself looked at.
-        """
-        under_way = _UnderWay(SITE, lambda failed: self._ledger.mark_site(stale=bool(failed)))
-        for document in self._site_documents(run, thoroughly, under_way.failed):
-            self._submit(under_way, document, writers)
+    def _assets(self, run: Run, writers: Executor) -> Iterator[_UnderWay]:
+        """What pages need, which changes only with the settings."""
+        under_way = _UnderWay(SITE, self._settle_site)
+        if self.config.pages.enabled:
+            made = self._made = self._made or SiteDocuments(self.config, run.desk.taxonomy)
+            self._make(under_way, made.assets, writers)
         yield under_way
 
-    def _site_documents(self, run: Run, thoroughly: bool, failed: list[Problem]) -> Iterator[Document]:
-        yield Document(NAME, self._manifest(run).encode())
-        if not self.config.pages.enabled:
-            return
-        made = self._made = self._made or SiteDocuments(self.config, run.desk.taxonomy)
-        listings = self._listings.values()
-        makers: list[Callable[[], list[Document]]] = [partial(made.index, listings), partial(made.opml, listings)]
-        # Each for itself: a template or a file of an admin's that is wrong costs what it makes.
-        for make in (*makers, *([made.assets] if thoroughly else ())):
-            try:
-                yield from make()
-            except RenderError as error:
-                failed.append(error.problem)
+    def _site(self, run: Run, writers: Executor) -> Iterator[_UnderWay]:
+        """The lists of feeds, and what servers of the directory have to know."""
+        under_way = _UnderWay(SITE, self._settle_site)
+        self._submit(under_way, Document(NAME, self._manifest(run).encode()), writers)
+        if self.config.pages.enabled:
+            made = self._made = self._made or SiteDocuments(self.config, run.desk.taxonomy)
+            self._make(under_way, partial(made.opml, self._listings.values()), writers)
+            self._make(under_way, partial(made.index, self._listings.values()), writers)
+        yield under_way
+
+    def _settle_site(self, failed: list[Problem]) -> None:
+        if failed:
+            self._site_failed = True
+        self._ledger.mark_site(stale=self._site_failed)
+
+    def _make(self, under_way: _UnderWay, make: Callable[[], list[Document]], writers: Executor) -> None:
+        """Each for itself: a file of an admin's that is wrong costs what is made of it."""
+        try:
+            for document in make():
+                self._submit(under_way, document, writers)
+        except RenderError as error:
+            under_way.failed.append(error.problem)
 
     def _manifest(self, run: Run) -> Manifest:
-        """What a server of the directory has to know: among others that a former name of a topic leads elsewhere."""
-        moved = {
-            f"{former}.{form.suffix}": f"{name}.{form.suffix}"
-            for former, name in run.desk.plan.former.items()
-            if self._ledger.feed(name)
-            for form in run.desk.formats
-        }
-        return Manifest(self.config.site.feeds_url, self.config.websub.hubs, moved, self._ledger.gone())
+        """What a server of the directory has to know: among others that a former name of a topic leads elsewhere, and
+        so do the archives that were below it.
+        """
+        former = {old: new for old, new in run.desk.plan.former.items() if self._ledger.feed(new)}
+        suffixes = [form.suffix for form in run.desk.formats]
+        moved = {f"{old}.{suffix}": f"{new}.{suffix}" for old, new in former.items() for suffix in suffixes}
+        gone = self._ledger.gone()
+        for path in gone:
+            folder, _, file = path.rpartition("/")
+            if folder in former and self._ledger.written(f"{former[folder]}/{file}"):
+                moved[path] = f"{former[folder]}/{file}"
+        left = tuple(path for path in gone if path not in moved)
+        return Manifest(self.config.site.feeds_url, self.config.websub.hubs, moved, left)
 
     def _useless(self) -> list[str]:
         """The documents about all feeds that are to be there no more."""

@@ -10,7 +10,6 @@ from msgspec import Struct
 
 from feedd.content.article import Link
 from feedd.errors import Problem
-from feedd.feeds.archive import month
 from feedd.state.ledger import Told
 
 if TYPE_CHECKING:
@@ -26,16 +25,16 @@ SITE = ""
 
 
 class Touched(Struct):
-    """What may be different in a run: feeds by name, each with the months in which it is; everything at all times if
-    `everything` is set.
+    """What may be different in a run: feeds by name, each with when the articles that are different were published, or
+    were said to be; everything at all times if `everything` is set.
     """
 
-    feeds: dict[str, set[str]] = {}
+    feeds: dict[str, set[int]] = {}
     everything: bool = False
 
     def add(self, name: str, *moments: int) -> None:
-        """A feed may be different, at the months of these moments where it is about articles."""
-        self.feeds.setdefault(name, set()).update(map(month, moments))
+        """A feed may be different, in articles of these moments."""
+        self.feeds.setdefault(name, set()).update(moments)
 
 
 class Run(Struct, frozen=True):

@@ -1,13 +1,19 @@
 """Archives and tombstones in the output directory: what subscribers find there after edits, accidents and changes."""
 
+import errno
 import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
+from feedd.feeds.entry import Document
+from feedd.feeds.manifest import decode
+from feedd.publish.directory import Directory, Placed
 from feedd.state.database import FILE, VERSION
-from feedd.testing import NOON, FailingDirectory, Site
+from feedd.testing import NOON, FailingDirectory, Site, no_sync
 
 ATOM = {"a": "http://www.w3.org/2005/Atom", "at": "http://purl.org/atompub/tombstones/1.0"}
 DAY = 86400
@@ -272,7 +278,8 @@ def test_a_state_of_the_version_before_keeps_what_it_knows(site: Site) -> None:
     before = site.documents()
     database = sqlite3.connect(site.state / FILE)
     database.executescript(
-        "DROP TABLE archive; DROP TABLE tombstone; DROP TABLE gone; ALTER TABLE feed DROP COLUMN listing;"
+        "DROP TABLE archive; DROP TABLE tombstone; DROP TABLE gone; DROP TABLE doomed;"
+        "ALTER TABLE feed DROP COLUMN listing; ALTER TABLE feed DROP COLUMN head;"
         "PRAGMA user_version = 3"
     )
     database.close()
@@ -378,3 +385,135 @@ def test_a_large_withdrawal_leaves_a_hundred_tombstones(tmp_path: Path) -> None:
     site.build()
 
     assert len(tombstones(site)) == 100
+
+
+# What is named is there
+
+
+class Watchful(FailingDirectory):
+    """An output directory in which every document that an Atom document names is there when that is written."""
+
+    def __init__(self, site: Site, full: Iterable[str] = ()) -> None:
+        super().__init__(site.feeds, full)
+        self.base, self.dangling = site.config.site.feeds_url, list[str]()
+
+    def _write(self, place: Path, data: bytes) -> Placed:
+        if place.suffix == ".atom":
+            links = etree.fromstring(data).xpath("a:link[@rel='prev-archive']/@href", namespaces=ATOM)
+            named = (self.root / link.removeprefix(self.base) for link in links)
+            self.dangling += [f"{place.name} names {one.name}" for one in named if not one.exists()]
+        return super()._write(place, data)
+
+
+def test_an_archive_that_begins_is_there_before_the_feed_names_it(site: Site) -> None:
+    site.build()
+    for number in (3, 4):
+        site.story(f"5-{number}.md", publishedDateTime=day(5, 20 + number))
+    directory = Watchful(site)
+    with closing(site.pipeline(directory)) as pipeline:
+        written = pipeline.run(site.now).written
+
+    assert "all/2024-05.atom" in written
+    assert directory.dangling == []
+
+
+def test_a_feed_names_the_archive_before_one_that_cannot_be_written(site: Site) -> None:
+    site.build()
+    for number in (3, 4):
+        site.story(f"5-{number}.md", publishedDateTime=day(5, 20 + number))
+    directory = Watchful(site, {"all/2024-05.atom", "topics/ai/2024-05.atom", "providers/source.example/2024-05.atom"})
+    with closing(site.pipeline(directory)) as pipeline:
+        pipeline.run(site.now)
+        assert directory.dangling == []
+        assert chain(site)[1] == ["4-2", "4-1"]
+
+        directory.full.clear()
+        pipeline.run(site.now + 1, hints=())
+        assert chain(site)[:2] == [["5-4", "5-3"], ["5-4", "5-3", "5-2", "5-1"]]
+
+
+def test_a_feed_in_a_format_that_is_used_no_more_names_no_archive(site: Site) -> None:
+    site.build()
+    site.configure('[output]\nlimit = 2\nformats = ["json"]\n')
+    site.build()
+
+    assert b"prev-archive" not in site.documents()["all.atom"]
+    assert b"complete" not in site.documents()["all.rss"]
+
+
+def test_archives_say_what_the_feed_says_when_a_provider_is_called_otherwise(site: Site) -> None:
+    site.build()
+    site.story("5-3.md", publishedDateTime=day(5, 3), provider={"name": "New Name", "domain": "source.example"})
+    site.build()
+
+    fresh = Site(site.folder / "fresh", SMALL)
+    for path in site.content.glob("*.md"):
+        fresh.write(path.name, path.read_bytes())
+    fresh.build()
+    assert b"New Name" in site.documents()["providers/source.example/2024-02.atom"]
+    assert site.documents() == fresh.documents()
+
+
+def test_archives_of_a_former_name_lead_to_those_of_the_topic(site: Site) -> None:
+    site.configure(SMALL + '[[taxonomy.topic]]\nname = "AI"\n')
+    site.build()
+    site.configure(SMALL + '[[taxonomy.topic]]\nname = "Machines"\naliases = ["AI"]\n')
+    site.build()
+
+    manifest = decode((site.feeds / ".feedd.json").read_bytes())
+    assert manifest.moved["topics/ai/2024-03.atom"] == "topics/machines/2024-03.atom"
+    assert manifest.gone == ()
+
+
+def test_what_cannot_be_removed_is_removed_later_whoever_wrote_it(site: Site) -> None:
+    site.configure(SMALL + '[pages]\nenabled = true\n[[taxonomy.topic]]\nname = "Sea"\naliases = ["AI"]\n')
+    site.build()
+    assert (site.feeds / "topics/ai.html").exists()
+    site.configure(SMALL)
+    directory = Stuck(site.feeds, "topics/ai.html")
+    with closing(site.pipeline(directory)) as pipeline:
+        assert [problem.kind for problem in pipeline.run(site.now).problems] == ["not-written"]
+        directory.stuck = ""
+        assert pipeline.run(site.now + 1, hints=()).problems == ()
+    assert not (site.feeds / "topics/ai.html").exists()
+    assert site.build().written == ()
+
+
+class Stuck(Directory):
+    """An output directory from which one document cannot be removed."""
+
+    def __init__(self, root: Path, stuck: str) -> None:
+        super().__init__(root, sync=no_sync)
+        self.stuck = stuck
+
+    def _remove(self, place: Path) -> None:
+        if place == self.root / self.stuck:
+            raise OSError(errno.EACCES, "Permission denied")
+        super()._remove(place)
+
+
+def test_lists_of_a_lost_state_go_where_there_are_to_be_none(site: Site) -> None:
+    site.configure(SMALL + "[pages]\nenabled = true\n")
+    site.build()
+    (site.state / FILE).unlink()
+    site.configure(SMALL)
+    site.build()
+
+    assert not (site.feeds / "feeds.opml").exists()
+    assert not (site.feeds / "index.html").exists()
+
+
+def test_pages_find_what_they_need(site: Site) -> None:
+    site.configure(SMALL + "[pages]\nenabled = true\n")
+    order: list[str] = []
+
+    class Noting(Directory):
+        def put(self, document: Document) -> Placed:
+            order.append(document.path)
+            return super().put(document)
+
+    with closing(site.pipeline(Noting(site.feeds, sync=no_sync))) as pipeline:
+        pipeline.run(site.now)
+    first_page = min(order.index(path) for path in order if path.endswith(".html"))
+    assert max(order.index(path) for path in order if path.startswith("assets/")) < first_page
+    assert order.index("index.html") > order.index("topics/ai.html")

@@ -33,7 +33,7 @@ import pytest
 from lxml import etree
 
 from feedd.config import Config
-from feedd.feeds.archive import part_named
+from feedd.feeds.archive import is_period
 from feedd.feeds.entry import Document
 from feedd.pipeline import Pipeline, Progress
 from feedd.publish.directory import Directory, Placed
@@ -186,7 +186,7 @@ class Reader:
                     self.check(place.relative_to(self.feeds).as_posix(), place.read_bytes())
                     self._read[place] = version
             except FileNotFoundError:
-                if part_named(place.stem) is None:  # archives may go
+                if not is_period(place.stem):  # archives may go
                     self.faults.append(f"{place} is not there any more")
 
     def check(self, path: str, data: bytes) -> None:

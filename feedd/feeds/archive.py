@@ -3,58 +3,58 @@
 In: the public articles of a feed, month by month, and what is known of its archive documents. Out: which of them there
 are from now on, which must be written, and which must go. Pure.
 
-A month's articles are cut into parts, the oldest first, so that a new article changes the last part at most. There is a
-document for each part up to the last article that the feed itself does not reach. So a part that once was closed
-changes only when one of its articles does; what it shares with the feed readers tell by the ids. Each document names
-the one before it, and the feed names the last. Months are those of UTC.
+A document is for a month. A month of too many articles is split into its days, such a day into its hours, and so on: so
+that one article changes the document of its own period alone, however many others there are. There is a document for
+each period up to the last article that the feed itself does not reach; what it shares with the feed readers tell by the
+ids. Each document names the one before it, and the feed names the last. Periods are those of UTC.
 """
 
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import MAXYEAR, UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import groupby
 from operator import attrgetter
 
 from msgspec import Struct
 
 from feedd.feeds.select import Card, Selection, Spec, newest, place
 
-PART = 250
-"""The most articles in an archive document."""
+MOST = 250
+"""The most articles in an archive document, but for those of one second, which cannot be split."""
 
-_NAME = re.compile(r"([0-9]{4}-(?:0[1-9]|1[0-2]))(?:-([2-9]|[1-9][0-9]+))?")
-
-Part = tuple[str, int]
-"""A month, such as `2024-05`, and the number of a part of it, from 1 on."""
+_NAMES = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H%M", "%Y-%m-%dT%H%M%S")
+"""How periods are called, from months to seconds. In the order of the alphabet they are in the order of time, as long
+as none lies in another.
+"""
+_LENGTHS = {10: timedelta(days=1), 13: timedelta(hours=1), 15: timedelta(minutes=1), 17: timedelta(seconds=1)}
+"""How long periods are, by the length of their names; months differ."""
+_NAME = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])(?:-[0-3][0-9](?:T[0-2][0-9](?:[0-5][0-9]){0,2})?)?")
 
 
 class Archived(Struct, frozen=True):
-    """An archive document as it was last written. `previous` is the name of the one before it, "" if it is the first;
-    `count` is how many articles are in it, `since` and `id` the place of the newest of them. `digest` changes with all
-    that can be seen in it; it is empty while the document could not be written.
+    """An archive document as it was last written. `name` is that of its period, such as `2024-05`, `previous` that of
+    the document before it, "" if it is the first; `count` is how many articles are in it, `since` and `id` the place of
+    the newest of them. `digest` changes with all that can be seen in it; it is empty while the document could not be
+    written.
     """
 
-    month: str
-    part: int
+    name: str
     previous: str
     count: int
     since: int
     id: str
     digest: bytes
 
-    @property
-    def key(self) -> Part:
-        """Its place among the archive documents of its feed."""
-        return self.month, self.part
-
 
 class Volume(Struct, frozen=True):
-    """An archive document that must be written, with its articles in the order of the feed."""
+    """An archive document that must be written, with its articles in the order of the feed. `new`: there was none."""
 
     archived: Archived
     cards: tuple[Card, ...]
+    new: bool
 
 
 class Archives(Struct, frozen=True):
@@ -62,12 +62,7 @@ class Archives(Struct, frozen=True):
 
     documents: tuple[Archived, ...] = ()
     changed: tuple[Volume, ...] = ()
-    gone: tuple[Part, ...] = ()
-
-    @property
-    def last(self) -> str:
-        """The name of the newest below the folder of its feed, "" without any."""
-        return name(self.documents[-1].key) if self.documents else ""
+    gone: tuple[str, ...] = ()
 
 
 def has_archives(spec: Spec) -> bool:
@@ -75,30 +70,36 @@ def has_archives(spec: Spec) -> bool:
     return spec.order == "newest" and spec.max_age is None and spec.schedule is None
 
 
-def name(part: Part) -> str:
-    """The name of an archive document below the folder of its feed: `2024-05`, `2024-05-2`, …"""
-    month, number = part
-    return month if number == 1 else f"{month}-{number}"
-
-
-def part_named(text: str) -> Part | None:
-    """The part that has such a name; None for what is not the name of an archive document."""
-    found = _NAME.fullmatch(text)
-    return (found[1], int(found[2] or 1)) if found else None
+def is_period(name: str) -> bool:
+    """Whether a name may be that of an archive document."""
+    return _NAME.fullmatch(name) is not None
 
 
 def month(moment: int) -> str:
     """The month of a moment in seconds since the epoch: `2024-05`."""
-    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m").zfill(7)
+    return _period(moment, 0)
 
 
-def span(month: str) -> tuple[float, float]:
-    """The moment at which a month begins, and the one at which the next does."""
-    year, number = int(month[:4]), int(month[5:])
-    start = datetime(year, number, 1, tzinfo=UTC)
-    following = (year + number // 12, number % 12 + 1)
-    end = datetime(*following, 1, tzinfo=UTC).timestamp() if following[0] <= MAXYEAR else math.inf
-    return start.timestamp(), end
+def _period(moment: int, level: int) -> str:
+    text = datetime.fromtimestamp(moment, UTC).strftime(_NAMES[level])
+    return "0" * (4 - text.index("-")) + text
+
+
+def span(name: str) -> tuple[float, float]:
+    """The moment at which a period begins, and the one at which the next does."""
+    parts = (name[:4], name[5:7], name[8:10] or "1", *(name[place : place + 2] or "0" for place in (11, 13, 15)))
+    start = datetime(*map(int, parts), tzinfo=UTC)  # type: ignore[misc, arg-type]  # six numbers
+    try:
+        return start.timestamp(), (start + _length(start, name)).timestamp()
+    except OverflowError:
+        return start.timestamp(), math.inf
+
+
+def _length(start: datetime, name: str) -> timedelta:
+    if len(name) > len("2024-05"):
+        return _LENGTHS[len(name)]
+    following = (start.year + start.month // 12, start.month % 12 + 1)
+    return datetime(*following, 1, tzinfo=UTC) - start if following[0] <= MAXYEAR else timedelta(days=31)
 
 
 def months(shelf: Sequence[Card], first: int, last: int) -> Iterator[str]:
@@ -114,7 +115,7 @@ def months(shelf: Sequence[Card], first: int, last: int) -> Iterator[str]:
 def every(shelf: Sequence[Card], old: Sequence[Archived]) -> set[str]:
     """All months in which a feed has articles, or an archive document."""
     there = set(months(shelf, shelf[0].since, shelf[-1].since)) if shelf else set()
-    return there.union(one.month for one in old)
+    return there.union(one.name[:7] for one in old)
 
 
 def touched(shelf: Sequence[Card], selection: Selection, old: Sequence[Archived]) -> set[str]:
@@ -122,66 +123,87 @@ def touched(shelf: Sequence[Card], selection: Selection, old: Sequence[Archived]
     or fewer than before, although no article in them changed.
     """
     if selection.whole or not selection.cards:
-        return {one.month for one in old}
+        return {one.name[:7] for one in old}
     ends = min(map(place, selection.cards))[0]
     ended = old[-1].since if old else shelf[0].since
     first = min(ended, ends)
     since = month(first)
-    return {*months(shelf, first, max(ended, ends)), *(one.month for one in old if one.month >= since)}
+    return {*months(shelf, first, max(ended, ends)), *(one.name[:7] for one in old if one.name >= since)}
 
 
 def arrange(
     old: Sequence[Archived],
     looked_at: Iterable[str],
+    moments: Set[int] | None,
     selection: Selection,
     members: Callable[[str], Sequence[Card]],
     look: Callable[[Card], bytes],
     head: bytes,
+    most: int = MOST,
 ) -> Archives:
-    """The archives of a feed. `looked_at` are the months in which something may be different; the other documents are
-    as they were. `members` gives the public articles of a month, the oldest first; `look` what changes with all that is
-    seen of an article, and `head` with all that is said of the feed.
+    """The archives of a feed. `looked_at` are the months in which there may be something different, `moments` those
+    that articles have, or had, which are different: None for any. All other documents are as they were.
+
+    `members` gives the public articles of a month, the oldest first; `look` what changes with all that is seen of an
+    article, and `head` with all that is said of the feed. More than `most` articles are split.
     """
-    known = {one.key: one for one in old}
-    fresh = {one: _parts(one, selection, members) for one in looked_at}
-    kept = (key for key in known if key[0] not in fresh)
-    keys = sorted([*kept, *((one, number) for one, parts in fresh.items() for number in parts)])
-    before = dict(zip(keys, ["", *map(name, keys)], strict=False))
+    known, looked_at = {one.name: one for one in old}, set(looked_at)
+    fresh = {name: cards for one in looked_at for name, cards in _documents(members(one), selection, most)}
+    names = sorted([*(name for name in known if name[:7] not in looked_at), *fresh])
+    before = dict(zip(names, ["", *names], strict=False))
     # What follows another document than before must name that, though its articles are the same.
-    moved = {key[0] for key in keys if key[0] not in fresh and known[key].previous != before[key]}
+    moved = {name[:7] for name in names if name not in fresh and known[name].previous != before[name]}
     if moved:
-        return arrange(old, moved.union(fresh), selection, members, look, head)
-    volumes = [_volume(key, before[key], fresh[key[0]][key[1]], look, head) for key in keys if key[0] in fresh]
-    made = {volume.archived.key: volume.archived for volume in volumes}
+        return arrange(old, moved | looked_at, moments, selection, members, look, head, most)
+    made = {
+        name: _volume(name, before[name], cards, look, head, new=name not in known)
+        for name, cards in fresh.items()
+        if not _is_as_it_was(known.get(name), before[name], cards, moments)
+    }
     return Archives(
-        tuple(made.get(key) or known[key] for key in keys),
-        tuple(volume for volume in volumes if known.get(volume.archived.key) != volume.archived),
-        tuple(key for key in known if key not in before),
+        tuple(made[name].archived if name in made else known[name] for name in names),
+        tuple(made[name] for name in names if name in made and known.get(name) != made[name].archived),
+        tuple(name for name in known if name not in before),
     )
 
 
-def _parts(
-    month: str, selection: Selection, members: Callable[[str], Sequence[Card]]
-) -> Mapping[int, Sequence[Card]]:
-    """The parts of a month that have a document, by number: up to the last article that the feed does not reach. Of one
-    second the feed takes those with lower ids first.
+def _documents(cards: Sequence[Card], selection: Selection, most: int) -> list[tuple[str, Sequence[Card]]]:
+    """The periods of a month that have a document, with their articles: up to the last one that the feed does not
+    reach. Of one second the feed takes those with lower ids first.
     """
     if selection.whole or not selection.cards:
-        return {}
+        return []
     last = max(map(newest, selection.cards))
-    cards = members(month)
-    end = max((index for index, card in enumerate(cards, 1) if newest(card) > last), default=0)
-    return {number: cards[start : start + PART] for number, start in enumerate(range(0, end, PART), 1)}
+    return [(name, some) for name, some in _split(cards, 0, most) if any(newest(card) > last for card in some)]
 
 
-def _volume(key: Part, previous: str, cards: Sequence[Card], look: Callable[[Card], bytes], head: bytes) -> Volume:
+def _split(cards: Sequence[Card], level: int, most: int) -> Iterator[tuple[str, Sequence[Card]]]:
+    """Articles of one period, or of all time, in the periods that they need."""
+    for name, group in groupby(cards, lambda card: _period(card.since, level)):
+        some = list(group)
+        if len(some) > most and level + 1 < len(_NAMES):
+            yield from _split(some, level + 1, most)
+        else:
+            yield name, some
+
+
+def _is_as_it_was(known: Archived | None, previous: str, cards: Sequence[Card], moments: Set[int] | None) -> bool:
+    if known is None or moments is None or not known.digest:
+        return False
+    start, end = span(known.name)
+    return known.previous == previous and known.count == len(cards) and not any(start <= one < end for one in moments)
+
+
+def _volume(
+    name: str, previous: str, cards: Sequence[Card], look: Callable[[Card], bytes], head: bytes, new: bool
+) -> Volume:
     digest = blake2b(head, digest_size=16)
     digest.update(previous.encode())
     for card in cards:
         digest.update(look(card))
     last = cards[-1]
-    archived = Archived(*key, previous, len(cards), last.since, last.id, digest.digest())
-    return Volume(archived, tuple(sorted(cards, key=newest)))
+    archived = Archived(name, previous, len(cards), last.since, last.id, digest.digest())
+    return Volume(archived, tuple(sorted(cards, key=newest)), new)
 
 
 def count(archives: Sequence[Archived], selection: Selection) -> int:

@@ -19,6 +19,9 @@ from feedd.feeds.manifest import TOPICS
 PATH = "feeds.opml"
 """Where the list lies below the output directory."""
 
+_MADE_BY = " Made by feedd "
+"""By which `publish.directory` knows the list for feedd's own."""
+
 _Element = Any
 """An lxml element; lxml has no types."""
 
@@ -28,13 +31,14 @@ def opml_document(config: Config, listings: Iterable[Listing], taxonomy: Taxonom
     from lxml import etree  # late: it takes 15 ms
 
     root = etree.Element("opml", version="2.0")
+    root.addprevious(etree.Comment(_MADE_BY))
     head, body = etree.SubElement(root, "head"), etree.SubElement(root, "body")
     try:
         etree.SubElement(head, "title").text = config.site.title
         _fill(body, listings, _Outlines(etree.SubElement, config), taxonomy)
     except ValueError as error:
         raise RenderError(Problem("render-failed", f"the list of feeds cannot be written as OPML: {error}")) from error
-    data: bytes = etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+    data: bytes = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return Document(PATH, data)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from feedd.errors import Problem, PublishError
-from feedd.feeds.archive import part_named
+from feedd.feeds.archive import is_period
 from feedd.feeds.entry import Document
 from feedd.feeds.formats import FORMATS
 from feedd.feeds.manifest import FOLDERS
@@ -23,6 +23,7 @@ _TEMPORARY = ".feedd-tmp"
 _HEAD = 8192  # bytes of a document before its first entry, generously
 _MARK = re.compile(
     rb'<generator[^>]*>feedd\b[^<]*</generator>|"_feedd":\{"generator":"feedd\b|<meta name="generator" content="feedd\b'
+    rb"|<!-- Made by feedd -->"
 )
 PAGE = "html"
 """What pages end in."""
@@ -180,12 +181,12 @@ class Directory:
                         left.unlink()
 
 
-_SUFFIXES = {*FORMATS, PAGE}
+_SUFFIXES = {*FORMATS, PAGE, "opml"}
 
 
 def _is_archive(path: str) -> bool:
     name, _, suffix = path.rpartition("/")[2].rpartition(".")
-    return suffix in FORMATS and part_named(name) is not None
+    return suffix in FORMATS and is_period(name)
 
 
 def _created(path: str, folder: Path) -> int:

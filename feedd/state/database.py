@@ -53,15 +53,16 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE TABLE IF NOT EXISTS identity (derived TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS feed (
     name TEXT PRIMARY KEY, label TEXT NOT NULL, updated INTEGER NOT NULL, due INTEGER, stale INTEGER NOT NULL DEFAULT 0,
-    listing BLOB
+    listing BLOB, head BLOB
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS archive (
-    feed TEXT, month TEXT, part INTEGER, previous TEXT NOT NULL, count INTEGER NOT NULL, since INTEGER NOT NULL,
-    id TEXT NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (feed, month, part)
+    feed TEXT, name TEXT, previous TEXT NOT NULL, count INTEGER NOT NULL, since INTEGER NOT NULL, id TEXT NOT NULL,
+    digest BLOB NOT NULL, PRIMARY KEY (feed, name)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS tombstone (feed TEXT, id TEXT, since INTEGER NOT NULL, PRIMARY KEY (feed, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS tombstone_id ON tombstone (id);
 CREATE TABLE IF NOT EXISTS gone (path TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS doomed (path TEXT PRIMARY KEY) WITHOUT ROWID;
 -- Which hubs are yet to be told of which documents: a document that changes again gets another key. A hub is in the
 -- second table while what it was last told did not get through.
 CREATE TABLE IF NOT EXISTS ping (
@@ -80,7 +81,11 @@ CREATE TABLE IF NOT EXISTS document (
     path TEXT PRIMARY KEY, feed TEXT NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL, mtime INTEGER NOT NULL
 ) WITHOUT ROWID;
 """
-_UPGRADE = "ALTER TABLE feed ADD COLUMN listing BLOB; DELETE FROM meta WHERE name = 'settings';"
+_UPGRADE = """
+ALTER TABLE feed ADD COLUMN listing BLOB;
+ALTER TABLE feed ADD COLUMN head BLOB;
+DELETE FROM meta WHERE name = 'settings';
+"""
 """After which everything is looked at anew."""
 
 # A first run of 20,000 articles fits; SQLite's own 2 MiB would be written out and read back again and again.

@@ -33,7 +33,8 @@ class Told(Struct, frozen=True, gc=False):
 
 class KnownFeed(Struct, frozen=True):
     """A feed that was public once: what it is called, its last `updated`, when time changes it, whether it must be
-    written again because that failed, and how lists of feeds show it (None: not at all).
+    written again because that failed, how lists of feeds show it (None: not at all), and a digest of what its archives
+    say of it.
     """
 
     label: str
@@ -41,6 +42,7 @@ class KnownFeed(Struct, frozen=True):
     due: int | None
     stale: bool
     listing: Listing | None = None
+    head: bytes = b""
 
 
 class Written(Struct, frozen=True):
@@ -111,15 +113,17 @@ class Ledger:
 
     def feed(self, name: str) -> KnownFeed | None:
         """What is known of a feed."""
-        row = self._execute("SELECT label, updated, due, stale, listing FROM feed WHERE name = ?", (name,)).fetchone()
-        return KnownFeed(row[0], row[1], row[2], bool(row[3]), _listing(row[4])) if row else None
+        query = "SELECT label, updated, due, stale, listing, head FROM feed WHERE name = ?"
+        row = self._execute(query, (name,)).fetchone()
+        return KnownFeed(row[0], row[1], row[2], bool(row[3]), _listing(row[4]), row[5] or b"") if row else None
 
     def keep_feed(self, name: str, feed: KnownFeed) -> None:
         """Remember a feed."""
         listing = _encode(feed.listing) if feed.listing else None
         self._execute(
-            "INSERT OR REPLACE INTO feed (name, label, updated, due, stale, listing) VALUES (?, ?, ?, ?, ?, ?)",
-            (name, feed.label, feed.updated, feed.due, feed.stale, listing),
+            "INSERT OR REPLACE INTO feed (name, label, updated, due, stale, listing, head)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (name, feed.label, feed.updated, feed.due, feed.stale, listing, feed.head),
         )
 
     def listings(self) -> dict[str, Listing]:
@@ -136,7 +140,7 @@ class Ledger:
         if what is about all feeds could not be written.
         """
         rows = self._execute("SELECT name FROM feed WHERE stale OR due <= ? ORDER BY name", (now,))
-        site = self._execute("SELECT '' FROM meta WHERE name = 'site-stale'")
+        site = self._execute("SELECT '' FROM meta WHERE name = 'site-stale' UNION SELECT '' FROM doomed")
         return [name for (name,) in (*rows, *site)]
 
     def mark_stale(self, feed: str) -> None:
@@ -150,9 +154,9 @@ class Ledger:
         else:
             self._execute("DELETE FROM meta WHERE name = 'site-stale'")
 
-    def doubt_archive(self, feed: str, month: str, part: int) -> None:
+    def doubt_archive(self, feed: str, name: str) -> None:
         """An archive document of a feed must be written again: it is not as it was left."""
-        self._execute("UPDATE archive SET digest = x'' WHERE feed = ? AND month = ? AND part = ?", (feed, month, part))
+        self._execute("UPDATE archive SET digest = x'' WHERE feed = ? AND name = ?", (feed, name))
 
     def next_due(self) -> int | None:
         """The first moment at which time changes the members of a feed."""
@@ -182,23 +186,19 @@ class Ledger:
 
     def archives(self, feed: str) -> list[Archived]:
         """The archive documents of a feed, the oldest first."""
-        columns = "month, part, previous, count, since, id, digest"
-        return [
-            Archived(*row)
-            for row in self._execute(f"SELECT {columns} FROM archive WHERE feed = ? ORDER BY month, part", (feed,))  # noqa: S608 - a constant
-        ]
+        query = "SELECT name, previous, count, since, id, digest FROM archive WHERE feed = ? ORDER BY name"
+        return [Archived(*row) for row in self._execute(query, (feed,))]
 
     def keep_archive(self, feed: str, archived: Archived) -> None:
         """Remember an archive document of a feed."""
         row = (
-            feed, archived.month, archived.part, archived.previous, archived.count, archived.since, archived.id,
-            archived.digest,
+            feed, archived.name, archived.previous, archived.count, archived.since, archived.id, archived.digest
         )  # fmt: skip
-        self._execute("INSERT OR REPLACE INTO archive VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._execute("INSERT OR REPLACE INTO archive VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    def forget_archive(self, feed: str, month: str, part: int) -> None:
+    def forget_archive(self, feed: str, name: str) -> None:
         """A feed has no such archive document any more."""
-        self._execute("DELETE FROM archive WHERE feed = ? AND month = ? AND part = ?", (feed, month, part))
+        self._execute("DELETE FROM archive WHERE feed = ? AND name = ?", (feed, name))
 
     def bury(self, id: str, feeds: Iterable[str], since: int) -> None:
         """Remember in which feeds an entry was that is public nowhere any more."""
@@ -240,14 +240,24 @@ class Ledger:
         """The paths of documents that were removed."""
         return tuple(path for (path,) in self._execute("SELECT path FROM gone ORDER BY path"))
 
+    def doom(self, path: str) -> None:
+        """Remember that a document is to be removed, but could not be yet."""
+        self._execute("INSERT OR IGNORE INTO doomed VALUES (?)", (path,))
+
+    def doomed(self) -> list[str]:
+        """The paths of the documents that could not be removed yet."""
+        return [path for (path,) in self._execute("SELECT path FROM doomed ORDER BY path")]
+
     def remove(self, path: str) -> None:
         """Remember that a document was removed."""
         self._execute("DELETE FROM document WHERE path = ?", (path,))
+        self._execute("DELETE FROM doomed WHERE path = ?", (path,))
         self._execute("INSERT OR IGNORE INTO gone VALUES (?)", (path,))
 
     def write(self, path: str, written: Written) -> None:
         """Remember a document."""
         self._execute("DELETE FROM gone WHERE path = ?", (path,))
+        self._execute("DELETE FROM doomed WHERE path = ?", (path,))
         self._execute(
             "INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?)",
             (path, written.feed, written.digest, written.size, written.mtime),

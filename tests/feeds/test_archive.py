@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from feedd.feeds.archive import PART, Archives, arrange, count, every, has_archives, month, part_named, span, touched
+from feedd.feeds.archive import MOST, Archives, arrange, count, every, has_archives, is_period, month, span, touched
 from feedd.feeds.select import Card, Selection, Spec, Traits, members, place, select
 
 TRAITS = Traits("news", "article", "en", ("ai",), "source.example")
@@ -49,27 +50,29 @@ def chosen(shelf: Sequence[Card], spec: Spec = SPEC) -> Selection:
 def arranged(
     shelf: Sequence[Card],
     old: Archives = NONE,
-    months: set[str] | None = None,
+    moments: set[int] | None = None,
     spec: Spec = SPEC,
     look: Callable[[Card], bytes] = look,
+    most: int = MOST,
 ) -> Archives:
-    """The archives of a shelf; without `months` everything is looked at, with them what lies between as well."""
+    """The archives of a shelf; with `moments` only what changed then is looked at."""
     selection = chosen(shelf, spec)
     documents = old.documents
-    looked_at = every(shelf, documents) if months is None else months | touched(shelf, selection, documents)
+    looked_at = every(shelf, documents) if moments is None else {*map(month, moments)}
+    looked_at |= touched(shelf, selection, documents)
 
     def of(month: str) -> list[Card]:
         return members(spec, shelf, span(month), NOW, (), no_twins)
 
-    return arrange(documents, looked_at, selection, of, look, b"")
+    return arrange(documents, looked_at, moments, selection, of, look, b"", most)
 
 
 def ids(archives: Archives) -> list[str]:
     return [card.id for volume in archives.changed for card in reversed(volume.cards)]
 
 
-def keys(archives: Archives) -> list[tuple[str, int]]:
-    return [one.key for one in archives.documents]
+def names(archives: Archives) -> list[str]:
+    return [one.name for one in archives.documents]
 
 
 def test_there_is_no_archive_while_everything_fits() -> None:
@@ -79,14 +82,13 @@ def test_there_is_no_archive_while_everything_fits() -> None:
 def test_months_are_archived_up_to_the_oldest_article_of_the_feed() -> None:
     archives = arranged(days("2024-04-29", 6))  # 29, 30 April, 1 May | 2, 3, 4 May
 
-    assert keys(archives) == [("2024-04", 1), ("2024-05", 1)]
+    assert names(archives) == ["2024-04", "2024-05"]
     assert [volume.archived.count for volume in archives.changed] == [2, 4]
     assert [one.previous for one in archives.documents] == ["", "2024-04"]
-    assert archives.last == "2024-05"
 
 
 def test_a_month_that_the_feed_holds_whole_has_no_archive() -> None:
-    assert keys(arranged(days("2024-04-29", 5))) == [("2024-04", 1)]  # 29, 30 April | 1, 2, 3 May
+    assert names(arranged(days("2024-04-29", 5))) == ["2024-04"]  # 29, 30 April | 1, 2, 3 May
 
 
 def test_a_new_article_leaves_closed_months_alone() -> None:
@@ -94,22 +96,48 @@ def test_a_new_article_leaves_closed_months_alone() -> None:
     old = arranged(shelf)
     new = card(at("2024-04-04"))
 
-    archives = arranged([*shelf, new], old, {month(new.since)})
+    archives = arranged([*shelf, new], old, {new.since})
 
-    assert [volume.archived.key for volume in archives.changed] == [("2024-04", 1)]
+    assert [volume.archived.name for volume in archives.changed] == ["2024-04"]
     assert archives.changed[0].archived.previous == "2024-03"
 
 
-def test_a_part_is_closed_when_it_is_full() -> None:
-    shelf = [card(at("2024-05-01") + minute * 60) for minute in range(PART + 10)]
+def minutes(first: str, many: int) -> list[Card]:
+    """One article a minute from a day on."""
+    return [card(at(first) + minute * 60) for minute in range(many)]
+
+
+def test_a_month_of_too_many_articles_is_split_into_days_and_these_into_hours() -> None:
+    shelf = [*minutes("2024-05-01", 60), *minutes("2024-05-02", MOST + 50), *minutes("2024-05-09", 10)]
+
+    hours = [f"2024-05-02T0{hour}" for hour in range(5)]
+    assert names(arranged(shelf)) == ["2024-05-01", *hours, "2024-05-09"]
+
+
+def test_one_second_is_not_split() -> None:
+    one = card(at("2024-05-01"))
+    shelf = [structs.replace(one, id=f"{number:03}") for number in range(MOST + 50)]
+
+    assert [one.count for one in arranged(shelf).documents] == [MOST + 50]
+    assert names(arranged(shelf)) == ["2024-05-01T000000"]
+
+
+def test_one_article_of_thousands_changes_the_document_of_its_own_period_alone() -> None:
+    shelf = [one for day in range(1, 31) for one in minutes(f"2024-05-{day:02}", 100)]
     old = arranged(shelf)
-    assert keys(old) == [("2024-05", 1), ("2024-05", 2)]
+    gone, new = shelf[50], card(shelf[1000].since + 1)
+    after = sorted([*(one for one in shelf if one is not gone), new], key=place)
+    looked: list[str] = []
 
-    archives = arranged([*shelf, card(at("2024-05-20"))], old, {"2024-05"})
+    def watched(one: Card) -> bytes:
+        looked.append(one.id)
+        return look(one)
 
-    assert [volume.archived.key for volume in archives.changed] == [("2024-05", 2)]
-    assert [one.previous for one in archives.documents] == ["", "2024-05"]
-    assert archives.last == "2024-05-2"
+    archives = arranged(after, old, {gone.since, new.since}, look=watched)
+
+    assert [volume.archived.name for volume in archives.changed] == ["2024-05-01", "2024-05-11"]
+    assert len(looked) == 99 + 101, "no more is even looked at"
+    assert archives.documents == arranged(after).documents
 
 
 def test_what_follows_a_document_that_is_gone_names_the_one_before_that() -> None:
@@ -117,11 +145,11 @@ def test_what_follows_a_document_that_is_gone_names_the_one_before_that() -> Non
     old = arranged(shelf)
     without = [one for one in shelf if month(one.since) != "2024-03"]
 
-    archives = arranged(without, old, {"2024-03"})
+    archives = arranged(without, old, {at("2024-03-01")})
 
-    assert archives.gone == (("2024-03", 1),)
-    assert [(one.month, one.previous) for one in archives.documents] == [("2024-02", ""), ("2024-04", "2024-02")]
-    assert [volume.archived.month for volume in archives.changed] == ["2024-04"]
+    assert archives.gone == ("2024-03",)
+    assert [(one.name, one.previous) for one in archives.documents] == [("2024-02", ""), ("2024-04", "2024-02")]
+    assert [volume.archived.name for volume in archives.changed] == ["2024-04"]
 
 
 def test_an_archive_goes_when_its_articles_are_in_the_feed_again() -> None:
@@ -129,11 +157,11 @@ def test_an_archive_goes_when_its_articles_are_in_the_feed_again() -> None:
     old = arranged(shelf)
     fewer = shelf[:-2]
 
-    archives = arranged(fewer, old, {"2024-04"})
+    archives = arranged(fewer, old, {shelf[-1].since, shelf[-2].since})
 
-    assert keys(old) == [("2024-03", 1)]
+    assert names(old) == ["2024-03"]
     assert archives.documents == ()
-    assert archives.gone == (("2024-03", 1),)
+    assert archives.gone == ("2024-03",)
 
 
 def test_an_article_that_looks_otherwise_changes_its_own_document_only() -> None:
@@ -143,9 +171,9 @@ def test_an_article_that_looks_otherwise_changes_its_own_document_only() -> None
     def edited(one: Card) -> bytes:
         return look(one) + b"!" * (one == shelf[0])
 
-    archives = arranged(shelf, old, {"2024-02"}, look=edited)
+    archives = arranged(shelf, old, {shelf[0].since}, look=edited)
 
-    assert [volume.archived.month for volume in archives.changed] == ["2024-02"]
+    assert [volume.archived.name for volume in archives.changed] == ["2024-02"]
     assert archives.documents[1:] == old.documents[1:]
 
 
@@ -154,7 +182,7 @@ def test_what_could_not_be_written_is_written_again() -> None:
     old = arranged(shelf)
     failed = Archives(tuple(structs.replace(one, digest=b"") for one in old.documents))
 
-    archives = arranged(shelf, failed, {"2024-02"})
+    archives = arranged(shelf, failed, {shelf[0].since})
 
     assert [volume.archived for volume in archives.changed] == list(old.documents)
 
@@ -185,10 +213,25 @@ def test_the_articles_of_a_feed_and_its_archives_are_counted_once() -> None:
 
 
 def test_names_of_archives_are_told_from_others() -> None:
-    assert part_named("2024-05") == ("2024-05", 1)
-    assert part_named("2024-05-12") == ("2024-05", 12)
-    for other in ("2024-05-1", "2024-05-0", "2024-05-02", "2024-5", "all", "", "2024-05-x", "２０２４-05", "2024-13x"):
-        assert part_named(other) is None, other
+    for name in ("2024-05", "2024-05-12", "2024-05-12T09", "2024-05-12T0930", "2024-05-12T093015", "0001-01"):
+        assert is_period(name), name
+    for other in ("2024-05-1", "2024-5", "all", "", "2024-05-x", "２０２４-05", "2024-13", "2024-05-12T9"):
+        assert not is_period(other), other
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds"),
+    [
+        ("2024-02", 29 * DAY),
+        ("2024-05-12", DAY),
+        ("2024-05-12T09", 3600),
+        ("2024-05-12T0930", 60),
+        ("2024-05-12T093015", 1),
+    ],
+)
+def test_a_period_is_as_long_as_its_name_says(name: str, seconds: int) -> None:
+    start, end = span(name)
+    assert end - start == seconds
 
 
 def test_a_month_ends_where_the_next_begins() -> None:
@@ -202,19 +245,21 @@ def test_the_last_month_of_the_calendar_has_no_end() -> None:
     assert span("9999-12")[1] == math.inf
 
 
-MOMENTS = st.integers(at("2023-11-01") // DAY, at("2024-06-20") // DAY).map(lambda day: day * DAY)
+HOURS = st.sampled_from([0, 1, 60, 3600, 7200])
+DAYS = st.integers(at("2023-11-01") // DAY, at("2024-06-20") // DAY)
+MOMENTS = st.builds(lambda day, after: day * DAY + after, st.sampled_from([19700, 19701, 19750]) | DAYS, HOURS)
 EDITS = st.lists(st.lists(MOMENTS, max_size=4), min_size=1, max_size=6)
 
 
-@given(st.lists(MOMENTS, unique=True, max_size=20), EDITS, st.integers(1, 5))
+@given(st.lists(MOMENTS, unique=True, max_size=20), EDITS, st.integers(1, 5), st.sampled_from([1, 2, 4, MOST]))
 def test_archives_after_any_edits_are_those_of_a_fresh_start(
-    first: list[int], edits: list[list[int]], limit: int
+    first: list[int], edits: list[list[int]], limit: int, most: int
 ) -> None:
-    """Whoever looks at the months of what changed alone comes to what he finds who looks at everything."""
+    """Whoever looks at what changed alone comes to what he finds who looks at everything."""
     spec = structs.replace(SPEC, limit=limit)
     there = dict.fromkeys(first)
     shelf = sorted(map(card, there), key=place)
-    known = arranged(shelf, spec=spec)
+    known = arranged(shelf, spec=spec, most=most)
     for moments in edits:
         for moment in moments:  # comes, or goes if it is there
             if moment in there:
@@ -222,10 +267,10 @@ def test_archives_after_any_edits_are_those_of_a_fresh_start(
             else:
                 there[moment] = None
         shelf = sorted(map(card, there), key=place)
-        known = arranged(shelf, known, set(map(month, moments)), spec)
-        fresh = arranged(shelf, spec=spec)
+        known = arranged(shelf, known, set(moments), spec, most=most)
+        fresh = arranged(shelf, spec=spec, most=most)
         assert known.documents == fresh.documents
     public = [one.id for one in shelf if one.shown(NOW)]
-    in_feed, kept = [one.id for one in reversed(chosen(shelf, spec).cards)], ids(arranged(shelf, spec=spec))
+    in_feed, kept = [one.id for one in reversed(chosen(shelf, spec).cards)], ids(arranged(shelf, spec=spec, most=most))
     assert kept == public[: len(kept)], "each once, the oldest first"
     assert public[len(kept) :] == in_feed[len(in_feed) - len(public[len(kept) :]) :], "the rest is in the feed"
