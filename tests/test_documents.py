@@ -937,7 +937,7 @@ name = "best"
 title = "What is best"
 order = "quality"
 """
-ARCHIVE = re.compile(r"(.+)/(\d{4}-\d\d)(?:-\d+)?\.(atom|json)")
+ARCHIVE = re.compile(r"(.+)/(\d{4}-\d\d)(?:-\d\d(?:T\d\d(?:\d\d){0,2})?)?\.(atom|json)")
 
 
 def write_months(site: Site) -> set[str]:
@@ -1048,7 +1048,8 @@ def test_months_follow_each_other_and_hold_their_own_articles_newest_first(long:
             assert shown == sorted(shown, key=lambda one: (-one.published, one.id))
             assert {datetime.fromtimestamp(one.published, UTC).strftime("%Y-%m") for one in shown} == {found[2]}
     names = [path.rpartition("/")[2].partition(".")[0] for path in chain(documents, f"all.{suffix}")]
-    assert names == ["2024-05", "2024-03-2", "2024-03", "2024-02", "2024-01", "2023-12", "2023-11"]
+    minutes = [f"2024-03-01T000{minute}" for minute in (4, 3, 2, 1, 0)]
+    assert names == ["2024-05", *minutes, "2024-02", "2024-01", "2023-12", "2023-11"]
 
 
 @every_with_archives

@@ -347,7 +347,7 @@ include = ["{self.include}"]
         return {name: READERS[suffix](data) for name, data in found.items() if not ARCHIVE.fullmatch(name)}
 
 
-ARCHIVE = re.compile(r"(.+)/(\d{4}-\d\d)(?:-\d+)?")
+ARCHIVE = re.compile(r"(.+)/(\d{4}-\d\d)(?:-\d\d(?:T\d\d(?:\d\d){0,2})?)?")
 """The path of an archive document, without its suffix."""
 
 
