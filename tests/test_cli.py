@@ -764,6 +764,7 @@ def test_ctrl_c_exits_with_130_and_the_next_build_does_the_rest(moment: int, sit
 
 @pytest.mark.slow
 def test_ctrl_c_leaves_every_document_whole_and_nothing_temporary(site: Site) -> None:
+    site.configure("[output]\narchives = false\n")
     for number in range(400):
         site.story(f"{number}.md", topics=[f"Topic {number}"])
     terminal = Terminal("build", "--config", str(site.file))

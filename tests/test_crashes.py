@@ -313,6 +313,7 @@ def test_killed_daemons_leave_whole_documents_and_the_next_one_is_right(tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_many_killed_daemons_leave_whole_documents(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tally = storm(tmp_path, random.randrange(1 << 32), KILLS)

@@ -826,7 +826,7 @@ def histories() -> list[Any]:
     if asked_for := os.environ.get("FEEDD_HISTORIES"):
         first, _, last = asked_for.partition("-")
         return [*range(int(first), int(last or first) + 1)]
-    return [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 150))]
+    return [*range(30), *(pytest.param(seed, marks=[pytest.mark.slow, pytest.mark.long]) for seed in range(30, 150))]
 
 
 @pytest.mark.parametrize("seed", histories())
@@ -835,6 +835,7 @@ def test_any_history_ends_like_a_fresh_start(seed: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(120)
 def test_thousands_of_files_at_once_are_all_seen(tmp_path: Path) -> None:
     life = Life(Site(tmp_path), Random(1))

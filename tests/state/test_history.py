@@ -207,6 +207,7 @@ def test_any_history_ends_like_a_fresh_start(history: list[Batch]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @settings(relaxed, max_examples=100)
 @given(HISTORIES)
 def test_any_of_many_histories_ends_like_a_fresh_start(history: list[Batch]) -> None:
@@ -266,6 +267,7 @@ def test_no_history_of_renames_loses_an_article(history: list[list[tuple[str, ..
 
 
 @pytest.mark.slow
+@pytest.mark.long
 @settings(relaxed, max_examples=150)
 @given(RENAMES)
 def test_none_of_many_histories_of_renames_loses_an_article(history: list[list[tuple[str, ...]]]) -> None:
