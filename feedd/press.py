@@ -199,6 +199,7 @@ class Press:
         )  # fmt: skip
         due = min((moment for moment in (selection.due, last) if moment is not None), default=None)
         listing = self._listing(run, spec, feed, label, selection, archives, article)
+        feed = structs.replace(feed, count=listing.count if listing else 0)
         return _Issue(feed, selection, archives, KnownFeed(label, updated, due, False, listing, head))
 
     def _select(self, run: Run, spec: Spec) -> Selection:
@@ -549,7 +550,7 @@ def _archive_head(feed: Feed) -> Feed:
     """What all archive documents of a feed say of it: nothing that changes with what is new in it."""
     return structs.replace(
         feed, updated=0, newest=None, icon="", logo="", hubs=(), tombstones=(), complete=False, previous="",
-        current=feed.name,
+        current=feed.name, count=0,
     )  # fmt: skip
 
 

@@ -517,3 +517,12 @@ def test_pages_find_what_they_need(site: Site) -> None:
     first_page = min(order.index(path) for path in order if path.endswith(".html"))
     assert max(order.index(path) for path in order if path.startswith("assets/")) < first_page
     assert order.index("index.html") > order.index("topics/ai.html")
+
+
+def test_a_page_says_how_many_more_there_are_and_leads_to_them(site: Site) -> None:
+    site.configure(SMALL + "[pages]\nenabled = true\n")
+    site.build()
+    page = site.documents()["all.html"].decode()
+
+    assert "The newest 2 of 8" in page
+    assert 'href="all/2024-04.atom"' in page
