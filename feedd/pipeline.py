@@ -8,7 +8,7 @@ and no more, becomes a `Problem` in the report, and is tried again by the next r
 only after the documents are in their places.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Set
 from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
@@ -30,7 +30,7 @@ from feedd.feeds.archive import is_period
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.manifest import FOLDERS
 from feedd.feeds.project import MAX_RELATED
-from feedd.feeds.select import Card, leaves
+from feedd.feeds.select import Card, Spec, admits, place
 from feedd.publish.directory import PAGE, Directory
 from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.database import Database
@@ -136,7 +136,8 @@ class Pipeline:
         self._press: Press | None = None
         self._heard = _News()  # of this run
         self._former: dict[str, Card] = {}  # as they were before this run, of articles that changed
-        self._marked: dict[str, set[str]] = {}  # the members of sticky feeds before this run, once they are asked for
+        self._stories_before: dict[int, list[Card]] = {}  # those of `_former`, once asked
+        self._before: dict[str, tuple[Set[str], tuple[int, str] | None, Set[str]]] = {}  # `_shown_before`, once asked
         self._raised: list[str] = []  # feeds that told of articles as withdrawn which are public again
         self._complete = False
         self._untold, self._rescued = untold, bool(untold)
@@ -167,6 +168,7 @@ class Pipeline:
         """A run; begun again with another database where this one fails. What an earlier attempt wrote, it wrote."""
         complete, self._complete, self._heard = self._complete, False, _News()
         self._stories, self._told_now, lost = None, {}, self._lost
+        self._former, self._raised, self._before, self._stories_before = {}, [], {}, {}
         try:
             with self._database.transaction():
                 report = self._run(now, hints if complete else None, approved, outcome)
@@ -258,7 +260,7 @@ class Pipeline:
             touched = Touched({name: set() for name in stale | self._observe_all(edits, now)}, everything=True)
             self._publish(touched, workers, now, outcome)
             self._stories = None
-        self._former, self._told_now, self._raised, self._marked = {}, {}, [], {}
+        self._former, self._told_now = {}, {}
         return edits, len(touched.feeds)
 
     def rest(self) -> None:
@@ -507,23 +509,34 @@ class Pipeline:
         return retracted
 
     def _feeds_with(self, card: Card) -> Iterator[str]:
-        """The feeds that told of a public article: not one for which it was too old, or never good enough, from the
-        start. What nobody saw is not to be seen when it is withdrawn.
+        """The feeds of which some document showed an article before this run: what nobody saw is not to be seen when it
+        is withdrawn. Where that is not certain, it is not told.
         """
-        told = self.ledger.told(card.id)
         for name in self.desk.plan.route(card):
+            members, until, marks = self._shown_before(name)
             spec = self.desk.plan.spec(name)
-            left = leaves(card, spec)
-            if left is not None and told is not None and left <= told.first_public:
-                continue
-            if not spec.sticky or card.id in self._members(name):
+            is_archived = until is not None and place(card) <= until and (not spec.sticky or card.id in marks)
+            if card.id in members or (is_archived and not self._stood_back(card, spec)):
                 yield name
 
-    def _members(self, name: str) -> set[str]:
-        """Those of a sticky feed before this run."""
-        if name not in self._marked:
-            self._marked[name] = self.ledger.marks(name)
-        return self._marked[name]
+    def _shown_before(self, name: str) -> tuple[Set[str], tuple[int, str] | None, Set[str]]:
+        """Of a feed as it was before this run: the ids of its entries, the place up to which it had archives, and the
+        ids that stay in it if it is sticky.
+        """
+        if name not in self._before:
+            known = self.ledger.feed(name)
+            members = frozenset(known.members if known else ())
+            self._before[name] = members, self.ledger.archived_until(name), self.ledger.marks(name)
+        return self._before[name]
+
+    def _stood_back(self, card: Card, spec: Spec) -> bool:
+        """Whether an earlier article told the story of this one, before this run or now."""
+        if not self._stories_before:
+            for one in self._former.values():
+                self._stories_before.setdefault(one.story, []).append(one)
+        former = (one for one in self._stories_before.get(card.story, ()) if one.id != card.id)
+        others = (*self.catalogue.twins(card), *former)
+        return any(place(other) < place(card) and admits(spec, other) for other in others)
 
     def _tell_all(self, now: int, edited: Container[str]) -> None:
         """`_tell` for every card and whatever was told before, with one query where that has one for each."""

@@ -200,7 +200,9 @@ class Press:
         due = min((moment for moment in (selection.due, last) if moment is not None), default=None)
         listing = self._listing(run, spec, feed, label, selection, archives, article)
         feed = structs.replace(feed, count=listing.count if listing else 0)
-        return _Issue(feed, selection, archives, KnownFeed(label, updated, due, False, listing, head))
+        members = tuple(card.id for card in selection.cards)
+        known_now = KnownFeed(label, updated, due, False, listing, head, members)
+        return _Issue(feed, selection, archives, known_now)
 
     def _select(self, run: Run, spec: Spec) -> Selection:
         catalogue, last = run.catalogue, self._ledger.edition(spec.name)
@@ -298,8 +300,10 @@ class Press:
         incomplete = any(self._rendered.failed(card.id) for card in cards)
 
         def settle(failed: list[Problem]) -> None:
-            stale = incomplete or bool(failed) or name in self._troubled
-            self._ledger.keep_feed(name, structs.replace(issue.known, stale=stale))
+            stale, members = incomplete or bool(failed) or name in self._troubled, issue.known.members
+            if failed and (before := self._ledger.feed(name)):  # whose members some document still shows
+                members = tuple(dict.fromkeys((*members, *before.members)))
+            self._ledger.keep_feed(name, structs.replace(issue.known, stale=stale, members=members))
             self._list(name, issue.known.listing)
 
         under_way = _UnderWay(name, settle)

@@ -280,6 +280,7 @@ def test_a_state_of_the_version_before_keeps_what_it_knows(site: Site) -> None:
     database.executescript(
         "DROP TABLE archive; DROP TABLE tombstone; DROP TABLE gone; DROP TABLE doomed;"
         "ALTER TABLE feed DROP COLUMN listing; ALTER TABLE feed DROP COLUMN head;"
+        "ALTER TABLE feed DROP COLUMN members;"
         "PRAGMA user_version = 3"
     )
     database.close()
@@ -526,3 +527,65 @@ def test_a_page_says_how_many_more_there_are_and_leads_to_them(site: Site) -> No
 
     assert "The newest 2 of 8" in page
     assert 'href="all/2024-04.atom"' in page
+
+
+def test_a_story_that_was_told_before_has_no_tombstone_when_its_second_telling_goes(site: Site) -> None:
+    site.story("5-2.md", publishedDateTime=day(5, 2), webUrl="https://source.example/4-1")
+    site.build()
+    (site.content / "5-2.md").unlink()
+    site.build()
+
+    assert not [path for path, data in site.documents().items() if b"5-2" in data]
+
+
+def test_nor_when_both_tellings_go_at_once(site: Site) -> None:
+    site.story("3-1.md", publishedDateTime=day(3, 1), webUrl="https://source.example/2-1")
+    site.build()
+    for path in ("2-1.md", "3-1.md"):
+        (site.content / path).unlink()
+    site.build()
+
+    assert tombstones(site) == ["2-1"]
+
+
+def test_what_came_and_went_between_two_editions_has_no_tombstone(site: Site) -> None:
+    site.configure(SMALL + '[[feed]]\nname = "digest"\nschedule = "0 18 * * *"\n')
+    site.build()
+    site.story("6-1.md", publishedDateTime="2024-06-01T11:00:00Z")
+    site.build()
+    (site.content / "6-1.md").unlink()
+    (site.content / "5-2.md").unlink()
+    site.build()
+
+    assert tombstones(site, "digest") == ["5-2"]
+    assert sorted(tombstones(site)) == ["5-2", "6-1"]
+
+
+def test_what_was_never_among_the_best_has_no_tombstone_there(site: Site) -> None:
+    site.configure(SMALL + '[[feed]]\nname = "best"\norder = "quality"\n')
+    for path, quality in (("5-1.md", 9), ("5-2.md", 8), ("4-1.md", 1)):
+        site.story(path, publishedDateTime=day(int(path[0]), int(path[2])), quality=quality)
+    site.build()
+    for path in ("5-1.md", "4-1.md"):
+        (site.content / path).unlink()
+    site.build()
+
+    assert tombstones(site, "best") == ["5-1"]
+
+
+def test_without_archives_what_was_beyond_the_limit_has_no_tombstone(site: Site) -> None:
+    site.configure("[output]\nlimit = 2\narchives = false\n")
+    site.build()
+    for path in ("5-1.md", "4-1.md"):
+        (site.content / path).unlink()
+    site.build()
+
+    assert tombstones(site) == ["5-1"]
+
+
+def test_what_was_in_an_archive_has_a_tombstone(site: Site) -> None:
+    site.build()
+    (site.content / "3-1.md").unlink()
+    site.build()
+
+    assert tombstones(site) == ["3-1"]

@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS entry (
 CREATE TABLE IF NOT EXISTS identity (derived TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS feed (
     name TEXT PRIMARY KEY, label TEXT NOT NULL, updated INTEGER NOT NULL, due INTEGER, stale INTEGER NOT NULL DEFAULT 0,
-    listing BLOB, head BLOB
+    listing BLOB, head BLOB, members BLOB
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS archive (
     feed TEXT, name TEXT, previous TEXT NOT NULL, count INTEGER NOT NULL, since INTEGER NOT NULL, id TEXT NOT NULL,
@@ -84,6 +84,7 @@ CREATE TABLE IF NOT EXISTS document (
 _UPGRADE = """
 ALTER TABLE feed ADD COLUMN listing BLOB;
 ALTER TABLE feed ADD COLUMN head BLOB;
+ALTER TABLE feed ADD COLUMN members BLOB;
 DELETE FROM meta WHERE name = 'settings';
 """
 """After which everything is looked at anew."""

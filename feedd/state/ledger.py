@@ -33,8 +33,8 @@ class Told(Struct, frozen=True, gc=False):
 
 class KnownFeed(Struct, frozen=True):
     """A feed that was public once: what it is called, its last `updated`, when time changes it, whether it must be
-    written again because that failed, how lists of feeds show it (None: not at all), and a digest of what its archives
-    say of it.
+    written again because that failed, how lists of feeds show it (None: not at all), a digest of what its archives say
+    of it, and the ids of the entries in it.
     """
 
     label: str
@@ -43,6 +43,7 @@ class KnownFeed(Struct, frozen=True):
     stale: bool
     listing: Listing | None = None
     head: bytes = b""
+    members: tuple[str, ...] = ()
 
 
 class Written(Struct, frozen=True):
@@ -113,17 +114,20 @@ class Ledger:
 
     def feed(self, name: str) -> KnownFeed | None:
         """What is known of a feed."""
-        query = "SELECT label, updated, due, stale, listing, head FROM feed WHERE name = ?"
+        query = "SELECT label, updated, due, stale, listing, head, members FROM feed WHERE name = ?"
         row = self._execute(query, (name,)).fetchone()
-        return KnownFeed(row[0], row[1], row[2], bool(row[3]), _listing(row[4]), row[5] or b"") if row else None
+        if row is None:
+            return None
+        members = _decode_ids(row[6]) if row[6] else ()
+        return KnownFeed(row[0], row[1], row[2], bool(row[3]), _listing(row[4]), row[5] or b"", members)
 
     def keep_feed(self, name: str, feed: KnownFeed) -> None:
         """Remember a feed."""
         listing = _encode(feed.listing) if feed.listing else None
         self._execute(
-            "INSERT OR REPLACE INTO feed (name, label, updated, due, stale, listing, head)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (name, feed.label, feed.updated, feed.due, feed.stale, listing, feed.head),
+            "INSERT OR REPLACE INTO feed (name, label, updated, due, stale, listing, head, members)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (name, feed.label, feed.updated, feed.due, feed.stale, listing, feed.head, _encode(feed.members)),
         )
 
     def listings(self) -> dict[str, Listing]:
@@ -188,6 +192,12 @@ class Ledger:
         """The archive documents of a feed, the oldest first."""
         query = "SELECT name, previous, count, since, id, digest FROM archive WHERE feed = ? ORDER BY name"
         return [Archived(*row) for row in self._execute(query, (feed,))]
+
+    def archived_until(self, feed: str) -> tuple[int, str] | None:
+        """The place of the newest article in the archives of a feed."""
+        query = "SELECT since, id FROM archive WHERE feed = ? ORDER BY name DESC LIMIT 1"
+        found: tuple[int, str] | None = self._execute(query, (feed,)).fetchone()
+        return found
 
     def keep_archive(self, feed: str, archived: Archived) -> None:
         """Remember an archive document of a feed."""
