@@ -61,6 +61,25 @@ def test_template_that_fails_is_said_with_its_line(site: Site) -> None:
     assert (problem.kind, problem.file, problem.line) == ("template", str(site.folder / "mine" / "entry.html"), 2)
 
 
+def test_directory_of_templates_that_is_not_there_is_a_problem(site: Site) -> None:
+    site.configure('[pages]\ntemplates = "mine"')
+    (problem,) = checked(site)
+
+    assert (problem.kind, problem.field, problem.severity) == ("no-templates", "pages.templates", "error")
+
+
+def test_files_beside_templates_that_are_not_used_are_named(site: Site) -> None:
+    (site.folder / "mine" / "assets").mkdir(parents=True)
+    for name in ("entrys.html", "assets/film.mp4"):
+        (site.folder / "mine" / name).write_text("")
+    site.configure('[pages]\ntemplates = "mine"')
+
+    assert {(one.kind, one.file, one.severity) for one in checked(site)} == {
+        ("unused-template", str(site.folder / "mine" / "entrys.html"), "warning"),
+        ("unused-asset", str(site.folder / "mine" / "assets" / "film.mp4"), "warning"),
+    }
+
+
 # Problems of one file
 
 

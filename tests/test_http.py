@@ -512,7 +512,7 @@ def test_pages_allow_nothing_foreign_but_pictures(server: Served) -> None:
     headers = server.get("/").headers
 
     assert headers["content-security-policy"] == (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' https: http: data:; "
+        "default-src 'none'; style-src 'self'; script-src 'self'; font-src 'self'; img-src 'self' https: http: data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     assert headers["referrer-policy"] == "no-referrer"

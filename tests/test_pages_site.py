@@ -138,7 +138,7 @@ SLIPS = {
     "syntax": "\n{{ nothing",
     "undefined": "\n{{ nothing }}",
     "unclosed": "\n{% if site %}",
-    "certain entries": "\n{{ 1 // (feed.count if feed is defined else entry.picture.width) }}",
+    "certain entries": "\n{{ 1 // (feed.ttl - 60 if feed is defined else entry.picture.width) }}",
 }
 
 
@@ -207,6 +207,19 @@ def test_directory_of_templates_that_is_not_there_is_told_until_it_is(site: Site
     folder.mkdir()
     site.build()
     assert told(site) == []
+
+
+def test_page_leads_to_the_archive_before_it(tmp_path: Path) -> None:
+    site = Site(tmp_path, "[pages]\n[output]\nlimit = 2\n")
+    for number in range(1, 6):
+        site.story(f"{number}.md", f"Story {number}", publishedDateTime=f"2024-0{number}-01T00:00:00Z")
+    site.build()
+    documents = site.documents()
+    page = etree.HTML(documents["all.html"])
+    (older,) = page.xpath("//p[@class='older']/a/@href")
+
+    assert older in documents
+    assert b"Story 3" in documents[older]
 
 
 def test_without_pages_there_are_none_and_feeds_lead_to_none(site: Site) -> None:

@@ -528,6 +528,28 @@ def test_no_template_is_taken_from_outside(own: Path) -> None:
     assert problem.what == "fails: there is no template '../secret.html'"
 
 
+def test_what_a_template_uses_lies_beside_it(own: Path) -> None:
+    (own / "parts").mkdir()
+    for name in ("part.html", "parts/part.html"):
+        (own / name).write_text("<b>{{ entry.title }}</b>")
+    (own / "entry.html").write_text("{% include 'part.html' %}")
+    assert entry_page(own_config(own)).texts("b") == ["Privacy backlash"]
+
+    (own / "entry.html").write_text("{% include 'parts/part.html' %}")
+    assert [one.what for one in pages.problems(own_config(own))] == ["fails: there is no template 'parts/part.html'"]
+
+
+def test_template_that_cannot_be_compiled_is_compiled_once_for_all_stories(own: Path) -> None:
+    (own / "entry.html").write_text("{% if entry %} not closed")
+    form = pages.page_format(own_config(own))
+    form.entry(ENTRY)
+    misses = pages._slip.cache_info().misses
+    for number in range(9):
+        form.entry(replace(ENTRY, title=f"Number {number}"))
+
+    assert pages._slip.cache_info().misses == misses
+
+
 def test_words_can_be_translated_in_one_place(own: Path) -> None:
     words = (Path(pages.__file__).parent / "templates" / "words.html").read_text(encoding="utf-8")
     (own / "words.html").write_text(words.replace('"December"', '"Dezember"').replace("}} stories", "}} Geschichten"))
