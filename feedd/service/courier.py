@@ -25,6 +25,8 @@ LONG = 300.0
 
 _SLOWEST = 60.0  # seconds after which a hub that still answers, bit by bit, counts as one that does not
 _PAUSE = 0.5  # seconds between two looks for what has become due
+_HURRY = 5.0  # seconds from one try to the next for which what is new does not wait
+_QUIET = 60.0  # seconds after a word about a hub that begins to fail, in which there is no other
 
 Tell = Callable[[str, str], Answer]
 """Tells a hub, at the first address, of a document, at the second; called in many threads."""
@@ -79,6 +81,13 @@ class Courier:
         self._waits, self._looked, self._closed = True, float("-inf"), False
         self._refused: dict[str, Problem] = {}  # by hub: it refused a document, and has taken none since
         self._failing: dict[str, Problem] = {}  # by hub: it has taken nothing for long
+        self._news: bool = False  # something is new since the last exchange
+        self._hurried: set[str] = set()  # hubs that are to be tried for what is new, however long they rest
+        self._tried: dict[str, float] = {}  # by hub: the moment of the last try
+        self._bidden: dict[str, float] = {}  # by hub: it asked to be left alone until then
+        self._complained: dict[str, float] = {}  # by hub: the moment of the last word about it
+        self._turned: dict[str, str] = {}
+        self._down: set[str] = set()  # hubs that fail, as was told
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -90,9 +99,19 @@ class Courier:
         """How many pings hubs are being told just now."""
         return sum(not request.late for request in self._requests.values())
 
-    def look(self) -> None:
-        """Documents may have changed: there may be something new to tell."""
+    def look(self, news: bool = True) -> None:
+        """There may be something to tell. With `news` there is something new: hubs that could not be reached are tried
+        for it at once.
+        """
         self._waits, self._looked = True, float("-inf")
+        self._news = self._news or news
+
+    def turned(self) -> dict[str, str]:
+        """The hubs that began to fail since this was last asked, each with why, and those that take what they are told
+        again, with "". Of one that comes and goes a minute passes before there is another word.
+        """
+        turned, self._turned = self._turned, {}
+        return turned
 
     def turn(self, pings: Pings, hubs: Sequence[str], base: str) -> tuple[Problem, ...]:
         """Note what was answered, and begin to tell what is to be told now of documents below the address `base`. Gives
@@ -127,7 +146,8 @@ class Courier:
             given_up = [problem for delivery in settled for problem in self._settle(pings, delivery, now)]
             troubles, waits = pings.troubles(), pings.any()
             ask = hubs if waits and not self._closed else ()
-            ready = [ping for hub in ask for ping in _ready(pings, hub, now, troubles.get(hub), under_way)]
+            self._hurry(hubs, troubles, now)
+            ready = [ping for hub in ask for ping in self._ready(pings, hub, now, troubles.get(hub), under_way)]
         if others:
             log.info("hubs-forgotten", hubs=others)
         self._unsettled, self._requests, self._kept, self._waits = [], under_way, hubs, waits
@@ -141,6 +161,7 @@ class Courier:
         ping, answer = delivery.ping, delivery.answer
         trouble = pings.troubles().get(ping.hub)
         log.debug("pinged", hub=ping.hub, document=ping.path, outcome=answer.outcome, why=answer.why)
+        self._note_turn(ping.hub, answer)
         if answer.outcome == "told":
             pings.done(ping)
             pings.settle(ping.hub)
@@ -148,6 +169,7 @@ class Courier:
             return
         since = min(trouble.since, int(now)) if trouble else int(now)
         if answer.outcome == "away":
+            self._bidden[ping.hub] = now + asked_for(answer.retry_after, now)
             pings.put_back(ping, now)
             if not (trouble and _rests(trouble, now)):  # else it was told of several documents at once
                 tries = trouble.tries + 1 if trouble else 1
@@ -161,6 +183,46 @@ class Courier:
             pings.trouble(Trouble(ping.hub, since, 0, 0, answer.why))
         if dropped := pings.expire(ping.hub, now - FORGOTTEN):
             yield _forgotten(ping.hub, dropped)
+
+    def _note_turn(self, hub: str, answer: Answer) -> None:
+        """Note that a hub began to fail, or takes again what it is told."""
+        moment = self._monotonic()
+        if answer.outcome == "told":
+            if hub in self._down:
+                self._turned[hub] = ""
+            self._down.discard(hub)
+        elif hub not in self._down and moment - self._complained.get(hub, float("-inf")) >= _QUIET:
+            self._turned[hub] = answer.why or answer.outcome
+            self._complained[hub] = moment
+            self._down.add(hub)
+
+    def _hurry(self, hubs: tuple[str, ...], troubles: dict[str, Trouble], now: float) -> None:
+        """Find the hubs that are not left alone for as long as was thought, since something is new."""
+        if self._news:
+            self._hurried = {
+                hub for hub in hubs
+                if (one := troubles.get(hub)) and _rests(one, now) and one.due - now > _HURRY
+            }  # fmt: skip
+            self._news = False
+
+    def _ready(
+        self, pings: Pings, hub: str, now: float, trouble: Trouble | None, under_way: dict[int, _Request]
+    ) -> list[Ping]:
+        """What to tell a hub now. One that could not be reached is told one thing, to see whether it is there again."""
+        connections = [request for request in under_way.values() if request.ping.hub == hub]
+        busy = {request.ping.path for request in connections if not request.late}
+        room = AT_ONCE - len(connections)
+        if trouble and trouble.tries:
+            rests = _rests(trouble, now) and not self._may_hurry(hub, now)
+            room = 0 if busy or rests else min(room, 1)
+        return pings.ready(hub, now, room, now + LONGEST, busy) if room > 0 else []
+
+    def _may_hurry(self, hub: str, now: float) -> bool:
+        """Whether a hub that rests is tried all the same: for news, not just after another try, and not where it asked
+        for its rest itself.
+        """
+        recent = self._monotonic() - self._tried.get(hub, float("-inf")) < _HURRY
+        return hub in self._hurried and not recent and now >= self._bidden.get(hub, 0.0)
 
     def _delay(self, tries: int, answer: Answer, now: float) -> float:
         return max(backoff(tries, self._chance()), asked_for(answer.retry_after, now))
@@ -194,6 +256,8 @@ class Courier:
 
     def _begin(self, ping: Ping, topic: str) -> None:
         number = next(self._numbers)
+        self._tried[ping.hub] = self._monotonic()
+        self._hurried.discard(ping.hub)
         self._requests[number] = _Request(ping, self._monotonic())
         # A daemon's thread: the process does not wait for it at its end.
         thread = threading.Thread(target=self._carry, args=(number, ping, topic), name="courier", daemon=True)
@@ -211,18 +275,6 @@ class Courier:
             answer = Answer("failed", f"a fault of feedd itself: {type(error).__name__}")
         self._delivered.put(_Delivery(number, ping, answer))
         self._wake()
-
-
-def _ready(
-    pings: Pings, hub: str, now: float, trouble: Trouble | None, under_way: dict[int, _Request]
-) -> list[Ping]:
-    """What to tell a hub now. One that could not be reached is told one thing, to see whether it is there again."""
-    connections = [request for request in under_way.values() if request.ping.hub == hub]
-    busy = {request.ping.path for request in connections if not request.late}
-    room = AT_ONCE - len(connections)
-    if trouble and trouble.tries:
-        room = 0 if busy or _rests(trouble, now) else min(room, 1)
-    return pings.ready(hub, now, room, now + LONGEST, busy) if room > 0 else []
 
 
 def _rests(trouble: Trouble, now: float) -> bool:

@@ -264,7 +264,7 @@ class Daemon:
         self._remember(report, seconds, everything=hints is None)
         self._measure(report, seconds, since, due)
         self._tell(report, seconds)
-        self._courier.look()
+        self._courier.look(bool(report.written))
         self._tell_hubs()
         return report
 
@@ -376,6 +376,8 @@ class Daemon:
         except Exception as error:  # noqa: BLE001 - a fault of feedd itself must not end the loop: the feeds are right
             log.crash("fault", error)
             return
+        for hub, why in self._courier.turned().items():
+            log.warning("hub-fails", hub=hub, why=why) if why else log.info("hub-takes-again", hub=hub)
         after = self._courier.problems
         for problem in dict.fromkeys((*given_up, *(one for one in after if one not in before))):
             log.problem(problem)

@@ -43,7 +43,7 @@ class Post:
 
     def note(self, *paths: str, hubs: Iterable[str] = ()) -> None:
         self.pings.note(paths, tuple(hubs) or self.hubs, int(self.now))
-        self.courier.look()
+        self.courier.look(bool(paths))
 
     def turn(self) -> tuple[Problem, ...]:
         self.moment += 1
@@ -202,16 +202,68 @@ def test_hub_that_is_back_is_told_all_at_once(post: Post) -> None:
     assert (post.waiting(), post.pings.troubles(), post.courier.problems) == (0, {}, ())
 
 
-def test_change_does_not_hurry_a_hub_that_is_away(post: Post) -> None:
+def long_away(post: Post) -> None:
+    """Let the hub be away for so long that it is tried seldom."""
     post.answer = lambda hub, topic: AWAY
+    post.note("old.atom")
+    for _ in range(9):
+        post.rest()
+        post.now, post.moment = post.pings.troubles()[HUB].due, post.moment + 9
+    post.rest()
+    post.documents()
+
+
+def test_change_is_told_at_once_to_a_hub_that_is_tried_seldom(post: Post) -> None:
+    long_away(post)
+    post.now, post.moment = post.now + 9, post.moment + 9
+    post.note()
+    post.rest()
+    assert post.documents() == []
+
+    post.answer = lambda hub, topic: TOLD
+    post.note("new.atom")
+    post.rest()
+    assert post.documents() == ["new.atom", "old.atom"]
+    assert post.waiting() == 0
+
+
+def test_changes_let_a_hub_that_is_away_be_tried_once_in_five_seconds_and_its_rest_as_long_as_it_was(
+    post: Post,
+) -> None:
+    long_away(post)
+    trouble = post.pings.troubles()[HUB]
+    for number in range(20):  # each turn takes a second
+        post.note(f"{number}.atom")
+        post.turn()
+        assert not post.courier.under_way or post.answers.acquire(timeout=10)
+
+    assert 3 <= len(post.documents()) <= 4
+    assert post.pings.troubles()[HUB] == trouble
+
+
+def test_change_does_not_hurry_a_hub_that_asked_to_be_left_alone(post: Post) -> None:
+    post.answer = lambda hub, topic: Answer("away", "HTTP 429", retry_after="100")
     post.note("all.atom")
     post.rest()
     post.documents()
+    post.now, post.moment = post.now + 50, post.moment + 50
     post.note("all.atom")
     post.rest()
 
     assert post.documents() == []
     assert post.waiting() == 1
+
+
+def test_there_is_a_word_when_a_hub_begins_to_fail_and_when_it_takes_again_what_it_is_told(post: Post) -> None:
+    said = []
+    for answer in (AWAY, AWAY, TOLD, TOLD, REFUSED, TOLD, FAILED):
+        post.answer = lambda hub, topic, answer=answer: answer  # type: ignore[misc]
+        post.note("all.atom")
+        post.rest()
+        post.now, post.moment = post.now + 3600, post.moment + 20
+        said.append(post.courier.turned())
+
+    assert said == [{HUB: "no answer"}, {}, {HUB: ""}, {}, {HUB: "HTTP 400: no"}, {HUB: ""}, {}]
 
 
 def test_hub_that_is_too_busy_is_left_alone_for_as_long_as_it_asks(post: Post) -> None:
