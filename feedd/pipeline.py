@@ -510,13 +510,16 @@ class Pipeline:
 
     def _feeds_with(self, card: Card) -> Iterator[str]:
         """The feeds of which some document showed an article before this run: what nobody saw is not to be seen when it
-        is withdrawn. Where that is not certain, it is not told.
+        is withdrawn. Where that is not certain, it is not told: what is in archives is not, where feeds may want
+        something else than before.
         """
+        renewed = self._stories is not None
         for name in self.desk.plan.route(card):
             members, until, marks = self._shown_before(name)
             spec = self.desk.plan.spec(name)
-            is_archived = until is not None and place(card) <= until and (not spec.sticky or card.id in marks)
-            if card.id in members or (is_archived and not self._stood_back(card, spec)):
+            reached = not renewed and until is not None and place(card) <= until
+            was_in = not spec.sticky or card.id in marks
+            if card.id in members or (reached and was_in and not self._stood_back(card, spec)):
                 yield name
 
     def _shown_before(self, name: str) -> tuple[Set[str], tuple[int, str] | None, Set[str]]:

@@ -301,8 +301,9 @@ class Press:
 
         def settle(failed: list[Problem]) -> None:
             stale, members = incomplete or bool(failed) or name in self._troubled, issue.known.members
-            if failed and (before := self._ledger.feed(name)):  # whose members some document still shows
-                members = tuple(dict.fromkeys((*members, *before.members)))
+            if failed:  # some document may not show the new ones
+                before = self._ledger.feed(name)
+                members = before.members if before else ()
             self._ledger.keep_feed(name, structs.replace(issue.known, stale=stale, members=members))
             self._list(name, issue.known.listing)
 

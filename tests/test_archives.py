@@ -589,3 +589,18 @@ def test_what_was_in_an_archive_has_a_tombstone(site: Site) -> None:
     site.build()
 
     assert tombstones(site) == ["3-1"]
+
+
+@pytest.mark.parametrize("before", ['topics = ["Land"]', "min_quality = 50"])
+def test_a_feed_that_wants_something_else_now_does_not_tell_of_what_it_never_had(site: Site, before: str) -> None:
+    own = '[[feed]]\nname = "some"\n'
+    for month in (2, 3, 4):
+        site.story(f"land-{month}.md", publishedDateTime=day(month, 20), topics=["Land"], quality=60)
+    site.configure(SMALL + own + before + "\n")
+    site.build()
+    assert (site.feeds / "some").exists()
+    (site.content / "2-1.md").unlink()
+    site.configure(SMALL + own)
+    site.build()
+
+    assert tombstones(site, "some") == []

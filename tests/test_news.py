@@ -158,3 +158,14 @@ def test_related_link_that_appears_changes_its_article(site: Site) -> None:
     assert news(site.build()) == ([], [], [])
     site.story("c.md", "C")
     assert news(site.build()) == (["c"], ["a"], [])
+
+
+def test_a_file_that_loses_its_id_to_another_is_noticed_although_it_did_not_change(site: Site) -> None:
+    site.story("news/story.md", "The first")
+    site.build()
+    site.story("culture/story.md", "The other")
+    noticed = list(site.build().noticed)
+
+    assert [(problem.kind, problem.file) for problem in noticed] == [("duplicate-id", "news/story.md")]
+    assert "culture/story.md" in str(noticed[0])
+    assert list(site.build().noticed) == []

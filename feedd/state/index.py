@@ -246,27 +246,30 @@ class Index:
         """Let a file hold another id."""
         self._execute("UPDATE file SET id = ? WHERE key = ?", (id, key))
 
-    def settle(self, id: str) -> set[int]:
+    def settle(self, id: str) -> tuple[set[int], list[Problem]]:
         """Of the files that hold an id, let the first by path keep it, and note that for the others. Gives the stories
-        of those for which this is news.
+        of those for which this is news, and the problem of each that does not keep it any more.
         """
         holders = self.holders(id)
         stories: set[int] = set()
+        problems: list[Problem] = []
         for row in holders:
             rival = None if row is holders[0] else holders[0].path
             if row.rival != rival:
                 self._execute("UPDATE file SET rival = ? WHERE key = ?", (rival, row.key))
                 stories |= self.addresses(row.key)
-        return stories
+                problems += [duplicate_id(row.path, id, rival)] if rival else []
+        return stories, problems
 
-    def settle_all(self) -> None:
-        """The same for all ids at once."""
+    def settle_all(self) -> list[Problem]:
+        """The same for all ids at once; gives the problem of each file that does not keep its id."""
         self._execute("UPDATE file SET rival = NULL WHERE rival IS NOT NULL")
         self._execute(
             "UPDATE file SET rival = first.path FROM (SELECT id, min(path) AS path FROM file WHERE id IN"
             " (SELECT id FROM file WHERE id IS NOT NULL GROUP BY id HAVING count(*) > 1) GROUP BY id) AS first"
             " WHERE file.id = first.id AND file.path != first.path"
         )
+        return self._duplicates()
 
     def refile(self, records: Iterable[tuple[int, bytes | None, bytes | None]]) -> None:
         """Keep traits and looks that were made anew: key, traits, look."""
@@ -345,8 +348,11 @@ class Index:
         """Everything that is wrong with files, by path; files that claim the id of another come last."""
         query = "SELECT data FROM problem JOIN file USING (key) ORDER BY path"
         found = [problem for (data,) in self._execute(query) for problem in decode_problems(data)]
+        return found + self._duplicates()
+
+    def _duplicates(self) -> list[Problem]:
         rows = self._execute("SELECT path, id, rival FROM file WHERE rival IS NOT NULL").fetchall()
-        return found + [duplicate_id(*row) for row in sorted(rows)]
+        return [duplicate_id(*row) for row in sorted(rows)]
 
 
 _COLUMNS = ("stamp", "state", "id", "guid", "story", "public", "since", "until", "modified", "traits", "look", "links")

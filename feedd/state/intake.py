@@ -19,6 +19,7 @@ from feedd.state.index import Index, Row
 from feedd.state.ledger import Ledger
 
 _BATCH = 500
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Edits(Struct):
@@ -123,13 +124,20 @@ class Intake:
         for leaving in self._leaving:
             if leaving.row.path not in held:
                 self._let_go(leaving)
-        if all_ids:
-            self._index.settle_all()
-        for id in () if all_ids else self._edits.ids:
-            self._edits.stories |= self._index.settle(id)
+        self._settle_ids(all_ids)
         self._edits.reread = self._edits.ids - self._edited
         self._edits.everything = self._edits.read == total
         return self._edits
+
+    def _settle_ids(self, all_ids: bool) -> None:
+        """Whose id another file keeps is in no feed any more: that is noticed, also of a file that did not change."""
+        problems = self._index.settle_all() if all_ids else []
+        for id in () if all_ids else sorted(self._edits.ids):
+            stories, aside = self._index.settle(id)
+            self._edits.stories |= stories
+            problems += aside
+        if problems:
+            self._edits.notes.append(_encode(tuple(problems)))
 
     def unreadable(self, problem: Problem) -> None:
         """A file is there and cannot be read: what was known of it stays."""

@@ -120,14 +120,18 @@ def test_forgotten_stamp_tells_whether_the_file_changed(index: Index, known: byt
 def test_first_path_keeps_an_id_and_the_stories_of_the_others_are_news(index: Index) -> None:
     second, third = record("b.md", id="same", addresses=(2, 22)), record("c.md", id="same", addresses=(3, 33))
     put_in(index, second, third, record("d.md", addresses=(4,)))
-    assert index.settle("same") == {3, 33}
-    assert index.settle("same") == set()
+    stories, aside = index.settle("same")
+    assert stories == {3, 33}
+    assert [(one.kind, one.file) for one in aside] == [("duplicate-id", "c.md")]
+    assert index.settle("same") == (set(), [])
 
     put_in(index, record("a.md", id="same", addresses=(1,)))
-    assert index.settle("same") == {2, 22, 3, 33}
+    stories, aside = index.settle("same")
+    assert stories == {2, 22, 3, 33}
+    assert [one.file for one in aside] == ["b.md", "c.md"]
     assert [holder.path for holder in index.holders("same")] == ["a.md", "b.md", "c.md"]
     assert [holder.rival for holder in index.holders("same")] == [None, "a.md", "a.md"]
-    assert index.settle("d.md") == set()
+    assert index.settle("d.md") == (set(), [])
 
 
 def test_all_ids_can_be_settled_at_once(index: Index) -> None:
