@@ -261,8 +261,9 @@ class Press:
     ) -> Archives:
         """The archives of a feed."""
         old, shelf = self._ledger.archives(spec.name), run.catalogue.shelf(spec.name)
-        if not (self.config.output.archives and self._archive_suffixes(run) and archive.has_archives(spec)):
-            selection = structs.replace(selection, whole=True)  # nothing more is to be had
+        kept = self.config.output.archives and self._archive_suffixes(run) and archive.has_archives(spec)
+        if not kept or selection.whole or not selection.cards:
+            return Archives(gone=tuple(one.name for one in old))
         months = archive.touched(shelf, selection, old) | {one.name[:7] for one in old if not one.digest}
         months |= archive.every(shelf, old) if moments is None else set(map(archive.month, moments))
         if not months:

@@ -14,6 +14,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import MAXYEAR, UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
@@ -85,6 +86,7 @@ def _period(moment: int, level: int) -> str:
     return "0" * (4 - text.index("-")) + text
 
 
+@lru_cache(4096)
 def span(name: str) -> tuple[float, float]:
     """The moment at which a period begins, and the one at which the next does."""
     parts = (name[:4], name[5:7], name[8:10] or "1", *(name[place : place + 2] or "0" for place in (11, 13, 15)))
