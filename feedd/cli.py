@@ -186,12 +186,21 @@ def ping(file: Path, as_json: bool) -> None:
     with ExitStack() as stack:
         _alone(config, stack)
         database = stack.enter_context(closing(open_database(config.state.path)))
-        problems = [*database.problems, *_tell_hubs(Pings(database), config)]
+        pings = Pings(database)
+        due = _notifications(pings)
+        problems = [*database.problems, *_tell_hubs(pings, config)]
+        left = _notifications(pings)
     if as_json:
-        _print_json({"problems": problems})
+        _print_json({"due": due, "left": left, "problems": problems})
     else:
         _say_problems(problems, len(problems))
+        click.echo(f"hubs: {_many(due, 'notification')}, {left} of them left" if due else "hubs: nothing to tell")
     sys.exit(PROBLEMS if problems else FINE)
+
+
+def _notifications(pings: "Pings") -> int:
+    """How many documents hubs are yet to be told of, counted for each hub."""
+    return sum(one.count for one in pings.waiting())
 
 
 @main.command(epilog="Example: feedd check --json | jq '.problems[].file'")
@@ -316,7 +325,8 @@ def serve(file: Path, directory: Path | None, listen: str | None, max_age: int |
     place, settings = (config.output.path, config.server) if config else (cast(Path, directory), Server())
     seconds = int(settings.max_age) if max_age is None else max_age
     try:
-        serve_alone(place.absolute(), listen or settings.listen, seconds, lambda said: click.echo(said, err=True))
+        address, field = (listen, "--listen") if listen else (settings.listen, "server.listen")
+        serve_alone(place.absolute(), address, field, seconds, lambda said: click.echo(said, err=True))
     except FeeddError as error:
         click.echo(f"{_mark(error.problem)} {error.problem}", err=True)
         sys.exit(PROBLEMS)

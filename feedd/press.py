@@ -95,14 +95,14 @@ class Press:
         looked_at = self._looked_at(run, touched)
         issues = {name: issue for name in sorted(looked_at) if (issue := self._issue(run, name, looked_at[name]))}
         volumes = [(name, volume) for name, issue in issues.items() for volume in issue.archives.changed]
-        first = [] if touched.everything else [one for one in volumes if one[1].new]
+        first = [one for one in volumes if one[1].new and not touched.everything]
+        rest = [one for one in volumes if touched.everything or not one[1].new]
         thoroughly = touched.everything or SITE in touched.feeds
         self._absent, self._troubled, self._site_failed = set(), set(), False
         with ThreadPoolExecutor(_WRITERS) as writers:
             self._all(self._assets(run, writers) if thoroughly else iter(()), outcome)
             self._all(self._archives(run, issues, first, writers, outcome), outcome)
             self._all(self._feeds(run, issues, writers, outcome), outcome)
-            rest = [one for one in volumes if one not in first]
             self._all(self._archives(run, issues, rest, writers, outcome, touched.everything), outcome)
             for name, issue in issues.items():
                 self._clear(run, name, issue, outcome)

@@ -777,7 +777,8 @@ class Hurried(Served):
             "import sys; from pathlib import Path; import feedd.serve.server as server, feedd.serve.alone as alone;"
             f"bounds = server.Bounds(**{bounds}); real = alone.answer;"
             "alone.answer = lambda *a: real(*a, bounds=bounds);"
-            "alone.serve(Path(sys.argv[1]), '127.0.0.1:0', 300, lambda said: print(said, file=sys.stderr, flush=True))"
+            "say = lambda said: print(said, file=sys.stderr, flush=True);"
+            "alone.serve(Path(sys.argv[1]), '127.0.0.1:0', '', 300, say)"
         )
         self.process = subprocess.Popen(
             [sys.executable, "-c", self.script, str(directory)], stderr=subprocess.PIPE, text=True
@@ -943,6 +944,17 @@ def test_it_says_what_is_wrong_with_an_address(tmp_path: Path) -> None:
     folder = fill(tmp_path / "feeds")
     with serving(folder) as served, pytest.raises(RuntimeError, match=r"nobody can listen at.*already in use"):
         Served(folder, "--listen", f"127.0.0.1:{served.port}")
+
+
+def test_a_configured_address_that_is_taken_is_blamed_on_the_configuration(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        site.configure(f'[server]\nlisten = "127.0.0.1:{taken.getsockname()[1]}"\n')
+        command = [sys.executable, "-m", "feedd", "serve", "--config", str(site.file)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: server.listen: nobody can listen at 127.0.0.1:")
 
 
 def test_unix_socket_is_for_all_replaces_a_dead_one_and_goes_with_its_process(tmp_path: Path) -> None:

@@ -513,8 +513,10 @@ def test_build_without_pings_leaves_them_to_ping(site: Site) -> None:
         site.story("a.md")
         assert feedd(site, "build", "--no-ping").exit_code == 0
         assert hub.told == []
-        assert feedd(site, "ping").exit_code == 0
+        pinged = feedd(site, "ping")
+        assert (pinged.exit_code, pinged.stdout) == (0, "hubs: 9 notifications, 0 of them left\n")
         assert sorted(hub.topics) == topics(changed({}, site.documents()))
+        assert feedd(site, "ping").stdout == "hubs: nothing to tell\n"
 
 
 def test_rehearsal_tells_nobody(site: Site) -> None:
@@ -534,7 +536,9 @@ def test_build_whose_hub_is_away_is_fine_and_says_so(site: Site) -> None:
     assert built.exit_code == 0
     assert f"{gone.url} could not be told of 9 documents: no connection: Connection refused" in built.stderr
     assert pinged.exit_code == 1
-    assert [problem["kind"] for problem in json.loads(pinged.stdout)["problems"]] == ["hub-untold"]
+    told = json.loads(pinged.stdout)
+    assert [problem["kind"] for problem in told["problems"]] == ["hub-untold"]
+    assert (told["due"], told["left"]) == (9, 9)
 
 
 def test_run_tells_what_a_build_left(site: Site) -> None:

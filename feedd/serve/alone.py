@@ -22,31 +22,29 @@ from feedd.service import log
 ADDRESS = "127.0.0.1:8000"
 """Where it is served unless something else is said: on this machine alone."""
 
-_FIELD = "--listen"
 
-
-def serve(directory: Path, address: str, max_age: int, say: Callable[[str], None]) -> None:
-    """Serve a directory; an empty address is that of systemd, if it has opened a socket, else `ADDRESS`. `max_age` is
-    in seconds. Raises ServeError.
+def serve(directory: Path, address: str, field: str, max_age: int, say: Callable[[str], None]) -> None:
+    """Serve a directory; an empty address is that of systemd, if it has opened a socket, else `ADDRESS`. `field` is
+    where the address was written. `max_age` is in seconds. Raises ServeError.
     """
     log.configure("warning", "text", sys.stderr, os.environ, time.time)
     handed = Handed(os.environ, os.getpid())
     with ExitStack() as stack:
-        listener, place = _listener(address or (SYSTEMD if handed else ADDRESS), handed, stack)
+        listener, place = _listener(address or (SYSTEMD if handed else ADDRESS), field, handed, stack)
         traffic = Traffic()
         shown = Listener("feeds", listener, feeds(directory, max_age, time.time))
         answer([shown], traffic, lambda: say(f"serving {directory} at {place}"))
 
 
-def _listener(address: str, handed: Handed, stack: ExitStack) -> tuple[socket.socket, str]:
+def _listener(address: str, field: str, handed: Handed, stack: ExitStack) -> tuple[socket.socket, str]:
     """The socket and what it is called; one that is opened is closed with the stack."""
     if address == SYSTEMD:
-        found = handed.find("http", _FIELD, alone=True)
+        found = handed.find("http", field, alone=True)
         return found, spoken(found)
     if not _is_address(address):
         remedy = 'Write a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, or "systemd".'
-        raise ServeError(Problem("not-served", f'is "{address}"', remedy, field=_FIELD))
-    listening = Listening(str(Path(address).absolute()) if "/" in address else address, _FIELD, PUBLIC)
+        raise ServeError(Problem("not-served", f'is "{address}"', remedy, field=field))
+    listening = Listening(str(Path(address).absolute()) if "/" in address else address, field, PUBLIC)
     stack.callback(listening.close)
     return listening.socket, listening.spoken
 

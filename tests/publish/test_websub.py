@@ -158,7 +158,7 @@ def test_hub_that_never_answers_is_given_up() -> None:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1, with its key in the same file, that nobody but its maker vouches for."""
     if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
+        pytest.skip("there is no openssl here, which makes the certificate")
     file = tmp_path_factory.mktemp("tls") / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
