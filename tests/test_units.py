@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from feedd.cli import CONFIGURATION, main
+from feedd.cli import find_command
+from feedd.commands.terminal import CONFIGURATION
 from feedd.config import load
 from feedd.serve.crowd import Bounds
 from feedd.serve.listening import BACKLOG
@@ -107,7 +108,7 @@ def test_commands_of_the_unit_are_feedds(name: str, command: str) -> None:
 
     assert program == "/opt/feedd/bin/feedd"
     assert called == command
-    assert main.commands[command].make_context(command, arguments).params["file"] == Path("/etc/feedd/feedd.toml")
+    assert find_command(command).make_context(command, arguments).params["file"] == Path("/etc/feedd/feedd.toml")
 
 
 def test_places_that_the_unit_asks_for_make_a_configuration_and_are_the_ones_it_gives(tmp_path: Path) -> None:

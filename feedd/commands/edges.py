@@ -1,0 +1,133 @@
+"""The real world, as commands reach it: clock, disk, locks, and the daemon over its socket.
+
+In: the configuration's file. Out: what a command works on; where that cannot be had, the command ends with what to do.
+"""
+
+import sys
+import time
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from feedd.commands.terminal import CONFIGURATION, fail, print_json, quiet, say
+from feedd.errors import ConfigError, FeeddError, Problem
+
+if TYPE_CHECKING:
+    from feedd.config import Config
+    from feedd.content.elsewhere import Copy
+    from feedd.pipeline import Pipeline, Report
+    from feedd.run import Progress
+    from feedd.service import inbox
+    from feedd.status import Kind
+
+
+def now() -> int:
+    """The moment, in seconds since the epoch."""
+    return int(time.time())
+
+
+def here() -> Path:
+    """Where the command was started; the root if that directory is gone."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/")
+
+
+def load(file: Path, otherwise: str = "") -> "Config":
+    """The configuration. If it is wrong, what follows from that is said after its problems."""
+    from feedd.config import load as load_config
+
+    try:
+        return load_config(file)
+    except ConfigError as error:
+        for problem in error.problems:
+            say(problem)
+        if otherwise:
+            click.echo(f"feedd: {otherwise}", err=True)
+        sys.exit(CONFIGURATION)
+
+
+def look(config: "Config") -> "AbstractContextManager[Copy | None]":
+    """A look at the content directory, by another process while this one imports what else it needs."""
+    from feedd.content.source import tree_of
+
+    return tree_of(config).begun()
+
+
+def open_pipeline(
+    config: "Config", dry_run: bool, progress: "Progress | None" = None, begun: "Copy | None" = None
+) -> "tuple[Pipeline, list[Problem]]":
+    """The pipeline on the real disk, or for a dry run on a copy of the state, and what is wrong with the state. `begun`
+    is a `look` that is at work.
+    """
+    from feedd.pipeline import Pipeline
+    from feedd.publish.directory import Directory, Rehearsal
+    from feedd.state.database import open_copy, open_database
+
+    database = open_copy(config.state.path) if dry_run else open_database(config.state.path)
+    directory = (Rehearsal if dry_run else Directory)(config.output.path)
+    return Pipeline(config, database, directory, progress or quiet, look=begun), list(database.problems)
+
+
+def run(pipeline: "Pipeline", approve: bool = False) -> "Report":
+    """A run, now."""
+    try:
+        return pipeline.run(now(), approved=approve)
+    except FeeddError as error:
+        fail(error)
+
+
+def alone(config: "Config", stack: ExitStack) -> None:
+    """Let no other feedd write into the output directory or the state until the stack ends."""
+    from feedd.publish.lock import sole_keeper, sole_writer
+
+    try:
+        stack.enter_context(sole_writer(config.output.path))
+        stack.enter_context(sole_keeper(config.state.path))
+    except FeeddError as error:
+        fail(error)
+
+
+def ask(
+    file: Path,
+    socket: Path | None,
+    command: "inbox.Command",
+    kind: "type[Kind]",
+    as_json: bool,
+    timeout: float | None = None,
+) -> "Kind":
+    """What the daemon answers, of which JSON is all that there is to print; its problems are said."""
+    from feedd.service.control import ask as ask_daemon
+    from feedd.status import read
+
+    place = socket or _place_of_socket(file)
+    try:
+        reply = ask_daemon(place, command, timeout)
+        if as_json:
+            print_json(reply)
+        answer = read(reply, kind)
+    except FeeddError as error:
+        fail(error)
+    for problem in () if as_json else answer.problems:
+        say(problem)
+    return answer
+
+
+def _place_of_socket(file: Path) -> Path:
+    """Where the daemon listens. A configuration that is wrong is told of only if that cannot be made out of it: what
+    the daemon says of it is what is asked for.
+    """
+    from feedd.config import load as load_config
+    from feedd.config import socket_in
+
+    place = socket_in(file)
+    try:
+        return cast(Path, load_config(file).control.socket)  # which is filled in if it was absent
+    except ConfigError:
+        if place.is_socket():
+            return place
+    load(file, f"the daemon was not asked, as nobody listens at {place}. If it is elsewhere, use --socket.")
+    return place
