@@ -1,0 +1,128 @@
+"""A configuration file, or its text → a `Config`, or a `ConfigError` with *all* problems in the order of the file.
+
+Each problem has its line and its remedy. Does not look at the directories that the file names (whether they exist is
+found out where they are used), nor at the clock, the environment or the network.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+from feedd.config.agreement import CHECKS, derived
+from feedd.config.model import SOCKET, Config, State
+from feedd.config.phrases import Where, dotted
+from feedd.config.reader import Finding, Reader
+from feedd.errors import ConfigError, Problem
+
+
+def load(path: Path) -> Config:
+    """The configuration in a file.
+
+    Raises:
+        ConfigError: the file cannot be read, or anything is wrong in it.
+    """
+    return parse(_text(path), str(path), path.absolute().parent)
+
+
+def parse(text: str, file: str, base: Path) -> Config:
+    """The configuration in TOML text; `file` is what problems call it, `base` where relative paths start.
+
+    Raises:
+        ConfigError: anything is wrong. It holds all that is, in the order of the text, but what is missing
+            with its whole table first.
+    """
+    raw = _toml(text, file)
+    reader = Reader(base)
+    config = reader.table(Config, raw, ())
+    findings = [*reader.findings, *chain.from_iterable(check(reader.values) for check in CHECKS)]
+    if findings:
+        raise ConfigError(_problems(findings, file, text))
+    return derived(cast(Config, config))
+
+
+def socket_in(path: Path) -> Path:
+    """Where the daemon of a configuration file listens, as far as that can be made out of one that is wrong. Never
+    raises: who asks wants to know what the daemon says of it.
+    """
+    raw: Any = {}
+    with suppress(ConfigError):
+        raw = _toml(_text(path), str(path))
+    base = path.absolute().parent
+    for table, key, below in (("control", "socket", ""), ("state", "path", SOCKET)):
+        value = raw[table].get(key) if isinstance(raw.get(table), dict) else None
+        if isinstance(value, str) and value:
+            return Path(os.path.normpath(base / value / below))
+    return base / State().path / SOCKET
+
+
+def _problems(findings: Iterable[Finding], file: str, text: str) -> tuple[Problem, ...]:
+    from feedd.config.lines import line_of, lines_of  # late: most configurations are right
+
+    lines = lines_of(text)
+    found = [
+        Problem(kind, what, remedy, file, line_of(where, lines), dotted(where))
+        for kind, where, what, remedy in findings
+    ]
+    return tuple(sorted(found, key=lambda problem: problem.line or 0))
+
+
+def noted(file: Path, kind: str, where: Where, what: str, remedy: str) -> Problem:
+    """A warning about a key of a configuration that is sound by itself; its line is looked up in the file."""
+    from feedd.config.lines import line_of, lines_of
+
+    try:
+        line = line_of(where, lines_of(_text(file)))
+    except ConfigError:  # it was changed meanwhile
+        line = None
+    return Problem(kind, what, remedy, str(file), line, dotted(where), "warning")
+
+
+def _toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+    except ValueError:
+        message = "A number has too many digits"
+    except RecursionError:
+        message = "Lists or tables are nested too deep"
+    raise ConfigError((_syntax(message, file, text),))
+
+
+def _syntax(message: str, file: str, text: str) -> Problem:
+    """What tomllib says, its place as a line."""
+    what, _, place = message.partition(" (at ")
+    at = re.match(r"line (\d+), column (\d+)", place)
+    line = int(at[1]) if at else (text.rstrip().count("\n") + 1 if place else None)
+    column = f" in column {at[2]}" if at else " at the end of the file" if place else ""
+    remedy = "Mend this line or the one before it; text belongs in quotes, and each key in one place."
+    return Problem("not-toml", f"is not TOML{column}: {what[:1].lower()}{what[1:]}", remedy, file, line)
+
+
+def _text(path: Path) -> str:
+    """The file's text, without the mark that some editors put first."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise _unreadable(path, "does not exist", "Name another file with --config, or write this one.") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or str(error)
+        remedy = "Name a regular file that feedd's user may read."
+        raise _unreadable(path, f"cannot be read: {reason}", remedy) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # With the mark taken off, the place is counted from behind it.
+        at = len(data) - len(error.object) + error.start
+        line = data.count(b"\n", 0, at) + 1
+        what = f"is not UTF-8: the byte 0x{data[at]:02X} is none of its characters"
+        raise _unreadable(path, what, "Save the file as UTF-8.", line) from None
+
+
+def _unreadable(path: Path, what: str, remedy: str, line: int | None = None) -> ConfigError:
+    return ConfigError((Problem("unreadable", what, remedy, str(path), line),))

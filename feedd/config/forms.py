@@ -1,0 +1,357 @@
+"""What a single value may be beyond its type in TOML: text that is not blank, a URL, a span of time, a schedule.
+
+In: a value as TOML has it, with the directory that relative paths start from. Out: the value that a `Config` holds,
+or `Wrong` with what is wrong about it. The annotated types below are those that the tables of `model` are made of:
+each holds its bounds (`Meta`) and its `Form`. Does not look at the disk; asks only the time zone database.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Meta, Struct
+
+from feedd.config.phrases import did_you_mean, listed, shown
+
+
+class Wrong(ValueError):
+    """A value is not as it should be: what is wrong, and the remedy if it is not the form in words."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.remedy = remedy
+
+
+class Form(Struct, frozen=True):
+    """What a value must be beyond its type.
+
+    `words` completes the sentence "Write …". `read` turns the value as written, with the directory that
+    relative paths start from, into the value of the `Config`. `source` is the type in TOML where the `Config`
+    has another.
+    """
+
+    words: str
+    read: Callable[[Any, Path], Any] = lambda value, base: value
+    source: Any = None
+
+
+def _not_blank(value: str, base: Path) -> str:
+    if not value.strip():
+        raise Wrong("is blank")
+    return value.strip()
+
+
+def _not_twice(value: tuple[str, ...], base: Path) -> tuple[str, ...]:
+    for item in value:
+        if value.count(item) > 1:
+            raise Wrong(f"holds {shown(item)} twice", "Name each once.")
+    return value
+
+
+def _unreserved(value: str, base: Path) -> str:
+    if value in RESERVED:
+        raise Wrong(f"is {shown(value)}, a name that feedd itself uses", f"Choose a name other than {_RESERVED}.")
+    return value
+
+
+def absolute(value: str | Path, base: Path) -> Path:
+    """Where a path leads from the configuration file's directory; `..` is resolved as text."""
+    text = str(value)
+    if text.startswith("~"):
+        raise Wrong(f"is {shown(text)}, but ~ means nothing here", "Write the path in full.")
+    return Path(os.path.normpath(base / text))
+
+
+def _below(value: str, base: Path) -> str:
+    """A folder below the content directory, as `a/b`."""
+    if value.startswith("/"):
+        raise Wrong(f"is {shown(value)}, an absolute path", "Write the folder as seen from content.path.")
+    folder = os.path.normpath(value)
+    if folder == ".." or folder.startswith("../"):
+        raise Wrong(f"is {shown(value)}, which leaves content.path", "Name a folder below content.path.")
+    return folder
+
+
+def _pattern(value: str, base: Path) -> str:
+    """A pattern for paths below the content directory."""
+    if value.startswith("/") or ".." in value.split("/"):
+        raise Wrong(f"is {shown(value)}, but patterns are for paths below content.path")
+    return value
+
+
+def _split(value: str, written: str = "") -> SplitResult:
+    """The parts of an absolute http(s) URL without credentials; `written` is what an admin knows it as."""
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bad port or a bad IPv6 address
+        sound = False
+    if not sound or re.search(r'[\s<>"\\^`{|}]', value):
+        raise Wrong(f"is {shown(written or value)}")
+    if "@" in parts.netloc:
+        raise Wrong(
+            "holds a user name or password, which every subscriber would see",
+            "Leave out what is before the @.",
+        )
+    return parts
+
+
+def _base_url(value: str, base: Path) -> str:
+    """A URL that others are made from by adding to it: it ends in a slash."""
+    parts = _split(value)
+    if "?" in value or "#" in value:
+        raise Wrong(f"is {shown(value)}, but other URLs start with it", "Leave out what is after the ? or #.")
+    return value if parts.path.endswith("/") else value + "/"
+
+
+def _url(value: str, base: Path) -> str:
+    """A URL, or nothing."""
+    if value:
+        _split(value)
+    return value
+
+
+def _placeholders(value: str, known: tuple[str, ...]) -> set[str]:
+    """The `{…}` of a template for `str.format`: known plain names only, so that it reaches no attribute."""
+    from string import Formatter
+
+    try:
+        found = [parts[1:] for parts in Formatter().parse(value) if parts[1] is not None]
+    except ValueError:
+        raise Wrong(f"is {shown(value)}, with a brace that has no partner", _BRACES) from None
+    for name, form, conversion in found:
+        if name not in known or form or conversion:
+            raise Wrong(f"holds an unknown placeholder {{{name}}}", f"Known: {_braced(known)}. {_BRACES}")
+    return {str(name) for name, _, _ in found}
+
+
+_BRACES = "Write {{ and }} for the braces themselves."
+
+
+def _braced(names: Iterable[str]) -> str:
+    return listed((f"{{{name}}}" for name in names), "and")
+
+
+def _template(*known: str) -> Form:
+    def read(value: str, base: Path) -> str:
+        _placeholders(value, known)
+        return value
+
+    return Form(f"text in quotes, with no other placeholders than {_braced(known)}", read)
+
+
+def _page_template(value: str, base: Path) -> str:
+    if value and "slug" not in _placeholders(value, ("slug",)):
+        raise Wrong(
+            f"is {shown(value)}, which gives all articles one URL",
+            "Put {slug} where the file's name belongs.",
+        )
+    if value:
+        _split(value.replace("{slug}", "slug"), value)
+    return value
+
+
+def authority(value: str, base: Path) -> str:
+    """The authority of a tag URI (RFC 4151): a domain or an e-mail address, or nothing."""
+    if value and not re.fullmatch(r"([\w.-]+@)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?", value, re.ASCII | re.IGNORECASE):
+        raise Wrong(f"is {shown(value)}")
+    return value
+
+
+def _tag_date(value: str, base: Path) -> str:
+    """The date of a tag URI (RFC 4151), of one, two or three parts."""
+    try:
+        date.fromisoformat((value + "-01-01")[:10])
+    except ValueError:
+        raise Wrong(f"is {shown(value)}, which is no date") from None
+    return value
+
+
+def _zone(value: str, base: Path) -> str:
+    from zoneinfo import ZoneInfo, available_timezones
+
+    try:
+        ZoneInfo(value)
+    except (ValueError, KeyError, OSError):  # OSError: the name of a directory of the database
+        meant = did_you_mean(value, sorted(available_timezones()))
+        raise Wrong(f"is {shown(value)}, which is no known time zone", meant) from None
+    return value
+
+
+def _language(value: str, base: Path) -> str:
+    """A language tag in its usual case, in which articles have it too: `en`, `pt-BR`."""
+    first, *rest = value.split("-")
+    return "-".join([first.lower(), *(part.upper() if len(part) == 2 else part for part in rest)])
+
+
+_SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST = 36500 * _SECONDS["d"]  # a century: what is longer would leave the calendar when taken from a date
+
+
+def _duration(value: str, base: Path) -> int | None:
+    """Seconds, or None where nothing is written."""
+    if not value:
+        return None
+    match = re.fullmatch(r"([0-9]{1,9})([mhdw])", value)
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= _LONGEST:
+        raise Wrong(f"is {shown(value)}")
+    return seconds
+
+
+_SPANS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+
+
+def _span(value: str, base: Path) -> float:
+    """Seconds."""
+    match = re.fullmatch(r"([0-9]{1,6})(ms|s|m|h)", value)
+    if not match:
+        raise Wrong(f"is {shown(value)}")
+    return int(match[1]) * _SPANS[match[2]]
+
+
+def _interval(value: str, base: Path) -> float:
+    """Seconds, at least one: what is done so often must leave time for anything else."""
+    seconds = _span(value, base)
+    if seconds < 1:
+        raise Wrong(f"is {shown(value)}, which is less than a second")
+    return seconds
+
+
+def _cron(value: str, base: Path) -> str:
+    """A schedule as in cron, or nothing. Whether it ever comes does not depend on its time zone."""
+    if not value:
+        return value
+    from feedd.cron import Cron  # late: most configurations have none
+
+    try:
+        return Cron(value, "UTC").text
+    except ValueError as error:
+        raise Wrong(f"is {shown(value)}, but {error}") from None
+
+
+def _rescan(value: str, base: Path) -> float | str:
+    """Seconds, or a schedule as in cron."""
+    is_schedule = len(value.split()) > 1 or value.startswith("@")
+    return _cron(value, base) if is_schedule else _interval(value, base)
+
+
+def _address(value: str, base: Path) -> str:
+    """Where to listen: `host:port`, the absolute path of a Unix socket, `systemd`, or nothing."""
+    if value in ("", "systemd"):
+        return value
+    if "/" in value:
+        return str(absolute(value, base))
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value, re.ASCII)
+    if not match or not 0 < int(match[2]) <= 65535:
+        raise Wrong(f"is {shown(value)}")
+    return value
+
+
+def _domain(value: str, base: Path) -> str:
+    """A provider's key: lower case, without `www.`."""
+    domain = value.lower().removeprefix("www.")
+    if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", domain):
+        raise Wrong(f"is {shown(value)}")
+    return domain
+
+
+RESERVED = ("all", "topics", "providers", "index", "feeds", "assets")
+"""Names in the output directory that are feedd's own, so that no configured feed may have them."""
+_RESERVED = listed(RESERVED, "and")
+_SLUG_WORDS = 'up to 100 small letters, digits and hyphens, a hyphen not first, such as "power-apps"'
+
+Text = Annotated[str, Meta(min_length=1), Form("text in quotes", _not_blank)]
+Phrase = Annotated[str, Meta(min_length=1), Form("text in quotes")]
+# `$` alone would also match before a line end.
+Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)", max_length=100), Form(_SLUG_WORDS)]
+FeedName = Annotated[Slug, Form(_SLUG_WORDS, _unreserved)]
+Language = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$(?!\n)"),
+    Form('a language tag, such as "en" or "pt-BR"', _language),
+]
+BaseUrl = Annotated[str, Form('an absolute http or https URL, such as "https://example.org/"', _base_url)]
+Url = Annotated[str, Form('an absolute http or https URL, or "" for none', _url)]
+HubUrl = Annotated[str, Meta(min_length=1), Form("an absolute http or https URL", _url)]
+Address = Annotated[
+    str,
+    Form(
+        'a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, such as "/run/feedd/http.sock", '
+        '"systemd", or "" for none',
+        _address,
+    ),
+]
+Location = Annotated[
+    Path,
+    Meta(extra_json_schema={"type": "string"}),
+    Form("a path in quotes", absolute, Annotated[str, Meta(min_length=1)]),
+]
+Place = Annotated[
+    Path | None,
+    Meta(extra_json_schema={"type": "string"}),
+    Form("a path in quotes", absolute, Annotated[str, Meta(min_length=1)]),
+]
+Folder = Annotated[str, Meta(min_length=1), Form("the path of a folder below content.path, in quotes", _below)]
+Pattern = Annotated[str, Meta(min_length=1), Form('a pattern in quotes, such as "news/**/*.md"', _pattern)]
+PageUrl = Annotated[str, Form('an absolute http or https URL with {slug}, or "" for none', _page_template)]
+Authority = Annotated[str, Form('a domain or an e-mail address of yours, such as "example.org"', authority)]
+TagDate = Annotated[
+    str,
+    Meta(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$(?!\n)"),
+    Form('a year, month or day in quotes, such as "2020", "2020-06" or "2020-06-30"', _tag_date),
+]
+TimeZone = Annotated[str, Form('the name of a time zone, such as "UTC" or "Europe/Berlin"', _zone)]
+Domain = Annotated[str, Form('a domain, such as "example.org"', _domain)]
+Duration = Annotated[
+    int | None,
+    Meta(extra_json_schema={"type": "string", "pattern": "^([0-9]{1,9}[mhdw])?$"}),
+    Form(
+        'a number with m, h, d or w, such as "90m", "12h" or "7d" (a century at most), or "" for none',
+        _duration,
+        str,
+    ),
+]
+_SPAN_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h)$"}
+Span = Annotated[
+    float,
+    Meta(extra_json_schema=_SPAN_SCHEMA),
+    Form('a number with ms, s, m or h in quotes, such as "50ms" or "2s"', _span, str),
+]
+Interval = Annotated[
+    float,
+    Meta(extra_json_schema=_SPAN_SCHEMA),
+    Form('a number with s, m or h in quotes, at least a second, such as "10s"', _interval, str),
+]
+_FIELDS_WORDS = "minute, hour, day of the month, month and day of the week"
+_CRON_SCHEMA = r"\S+(\s+\S+){4}|@[a-z]+"
+Rescan = Annotated[
+    float | str,
+    Meta(extra_json_schema={"type": "string", "pattern": f"^([0-9]{{1,6}}(ms|s|m|h)|{_CRON_SCHEMA})$"}),
+    Form(
+        f'a number with s, m or h in quotes, at least a second, such as "1h", or {_FIELDS_WORDS}, such as "30 4 * * *"',
+        _rescan,
+        str,
+    ),
+]
+Moments = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": f"^({_CRON_SCHEMA})?$"}),
+    Form(f'{_FIELDS_WORDS} in quotes, such as "0 7 * * 1-5", or "" for none', _cron),
+]
+Title = Annotated[str, Meta(min_length=1), _template("site", "name")]
+Description = Annotated[str, _template("site", "name", "title")]
+Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
+Format = Literal["atom", "rss", "json"]
+Order = Literal["newest", "oldest", "quality", "heat"]
+Formats = Annotated[
+    tuple[Format, ...],
+    Meta(min_length=1),
+    Form('a list with at least one item, each "atom", "rss" or "json"', _not_twice),
+]
+Hubs = Annotated[tuple[HubUrl, ...], Form("a list, each item an absolute http or https URL", _not_twice)]
