@@ -192,8 +192,8 @@ class Shelf:
         return await asyncio.get_running_loop().run_in_executor(self._threads, os.pread, handle, size, start)
 
     def close(self) -> None:
-        """End the threads."""
-        self._threads.shutdown(wait=False)
+        """End the threads, once they have read what is asked for."""
+        self._threads.shutdown()
 
 
 class Board:

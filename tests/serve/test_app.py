@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,14 @@ HEADERS = st.lists(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Feeds:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feeds]:
     folder = tmp_path_factory.mktemp("feeds")
     for name, size in (("all.atom", 5000), ("index.html", 100), ("old.atom", 10), ("long.txt", 100_000)):
         (folder / name).write_bytes(os.urandom(size // 2).hex().encode())
     manifest = Manifest("https://a.example/feeds/", ("https://hub.example/",), {"old.atom": "all.atom"}, ("gone.atom",))
     (folder / NAME).write_bytes(manifest.encode())
-    return feeds(folder, 300, lambda: 2e9)
+    with closing(feeds(folder, 300, lambda: 2e9)) as application:
+        yield application
 
 
 def waited_for(application: Feeds, method: str, path: bytes, headers: list[tuple[bytes, bytes]]) -> tuple[Any, ...]:
@@ -71,10 +74,10 @@ def test_an_answer_that_is_given_at_once_is_the_one_that_is_waited_for(
 
 
 def test_what_has_changed_is_waited_for(tmp_path: Path) -> None:
-    application = feeds(tmp_path, 300, lambda: 2e9)
     (tmp_path / "a.txt").write_bytes(b"one")
-    assert application.at_once("GET", b"/a.txt", []) is None
-    assert waited_for(application, "GET", b"/a.txt", [])[2] == b"one"
-    assert application.at_once("GET", b"/a.txt", []) is not None
-    (tmp_path / "a.txt").write_bytes(b"other")
-    assert application.at_once("GET", b"/a.txt", []) is None
+    with closing(feeds(tmp_path, 300, lambda: 2e9)) as application:
+        assert application.at_once("GET", b"/a.txt", []) is None
+        assert waited_for(application, "GET", b"/a.txt", [])[2] == b"one"
+        assert application.at_once("GET", b"/a.txt", []) is not None
+        (tmp_path / "a.txt").write_bytes(b"other")
+        assert application.at_once("GET", b"/a.txt", []) is None
