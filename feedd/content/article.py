@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from msgspec import Struct
 
@@ -124,7 +124,7 @@ class Reading(Struct, frozen=True):
 
     `skipped`: no front matter, so no article. `empty`: nothing in it at all, as while an editor is saving. `broken`: it
     means to be an article and cannot be read; `withdrawn` then tells that its text still says not to publish it, and
-    `stories` are those to which its addresses seem to lead.
+    `stories` are those to which its addresses seem to lead. `held` is all that keeps an article from being published.
     """
 
     state: Literal["article", "skipped", "empty", "broken"]
@@ -132,6 +132,23 @@ class Reading(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
     withdrawn: bool = False
     stories: tuple[int, ...] = ()
+    held: tuple["Hold", ...] = ()
+
+
+class Hold(NamedTuple):
+    """One reason for which an author does not publish an article: `published` is not true, it is a `draft`, it is
+    `removed`, or a `slip` (a key that is doubled or misspelt may have meant so); and the key that says it.
+    """
+
+    rule: Literal["published", "draft", "removed", "slip"]
+    key: str
+
+
+_FLAGS = {
+    "draft": Hold("draft", "draft"),
+    "removed": Hold("removed", "removed"),
+    "deleted": Hold("removed", "deleted"),
+}
 
 
 def parse(path: str, data: bytes, rules: Rules) -> Reading:
@@ -158,9 +175,10 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     if not (link or rules.own_pages):
         notes.fail("no-link", "webUrl", "no absolute http(s) address", "Write webUrl, originalUrl or sourceUrl.")
     collection = rules.collection(path, values.pop("category"))
-    values["published"] = _decided(head, values["published"], collection in rules.published_by_default, notes)
+    held = _held(head, values["published"], collection in rules.published_by_default, notes)
+    flags = [_FLAGS[name] for name in _FLAGS if values[name]]
     hidden = values.pop("draft")
-    values["published"] &= not hidden
+    values["published"] = not (held or hidden)
     values["removed"] |= values.pop("deleted")
     if rules.thorough or (values["published"] and not values["removed"]):
         values |= {spec.attribute: spec.value(head.mapping, notes) for spec in _SHOWN}
@@ -174,7 +192,7 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     number = story(link) if link else None
     others = _other_stories(head.mapping, (values["web_url"], values["original_url"], values["amp_url"]))
     article = Article(path=path, slug=slug, collection=collection, story=number, other_stories=others, **values)
-    return Reading("article", article, tuple(problems))
+    return Reading("article", article, tuple(problems), held=(*held, *flags))
 
 
 def _other_stories(mapping: Mapping, known: tuple[str, ...]) -> tuple[int, ...]:
@@ -191,35 +209,41 @@ _ADDRESS_LINE = re.compile(
 )
 
 
-def _decided(head: "Header", published: bool | None, by_default: bool, notes: "_Notes") -> bool:
-    """Whether the author publishes the article. Doubled keys are named: YAML takes the last of them in silence."""
+def _held(head: "Header", published: bool | None, by_default: bool, notes: "_Notes") -> list[Hold]:
+    """What keeps the author from publishing the article, drafts and removals left aside. Doubled keys are named: YAML
+    takes the last of them in silence.
+    """
     for name in head.doubled:
         withheld = ", so the article is not published" if name in _DECISIVE else ""
         notes.warn("duplicate-key", name, f"occurs more than once{withheld}", "Leave one of them.")
-    if not _DECISIVE.isdisjoint(head.doubled) or _misspelt(head, notes):
-        return False
-    if published is not None:
-        return published
-    if by_default and "published" not in head.mapping:
-        return True
-    notes.warn("published-missing", "published", "is missing or empty, so the article is not published", _SAY_PUBLISHED)
-    return False
+    misspelt = _misspelt(head, notes)
+    held = [Hold("slip", name) for name in (*(name for name in head.doubled if name in _DECISIVE), *misspelt)]
+    absent = published is None and not (by_default and "published" not in head.mapping)
+    if absent and not held:
+        what = "is missing or empty, so the article is not published"
+        notes.warn("published-missing", "published", what, _SAY_PUBLISHED)
+    if published is False or (absent and "published" not in misspelt.values()):
+        held.append(Hold("published", "published"))
+    return held
 
 
 # Keys that decide whether and when an article is seen: where one is doubled, nobody knows what its author meant.
 _DECISIVE = frozenset({"published", "deleted", "removed", "draft", "publishedDateTime", "date", "expiryDate"})
 
 
-def _misspelt(head: "Header", notes: "_Notes") -> bool:
-    """Name keys that are not known and look like one that is; True if such a one may have decided on publication."""
-    decisive = False
+def _misspelt(head: "Header", notes: "_Notes") -> dict[str, str]:
+    """Name keys that are not known and look like one that is; gives those that may have decided on publication, each
+    with the key that it seems to mean.
+    """
+    decisive: dict[str, str] = {}
     for name in [name for name in head.mapping if name not in _KNOWN]:
         meant = _meant(name) if isinstance(name, str) else ""
         hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
         if meant and (hides or meant not in head.mapping or meant.lower() == name.lower()):
             withheld = ", so the article is not published" if hides else ""
             notes.warn("unknown-key", name, f"is not known{withheld}", f"Did you mean `{meant}`?")
-            decisive |= hides
+            if hides:
+                decisive[name] = meant
     return decisive
 
 

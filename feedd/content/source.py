@@ -165,6 +165,12 @@ class Tree:
             self.assure()
         return Changes(tuple(added), tuple(changed), tuple(removed), None, tuple(problems))
 
+    def linked(self, path: str) -> str:
+        """The symbolic link among the folders above a file, which is not followed; empty if there is none."""
+        parts = path.split("/")
+        folders = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        return next((folder for folder in folders if os.path.islink(f"{self.root}/{folder}")), "")  # noqa: PTH114
+
     def assure(self) -> None:
         """Raise SourceError where the directory is gone: then none of its files was removed."""
         if not os.path.isdir(self.root):  # noqa: PTH112 - a hot path

@@ -778,6 +778,31 @@ def test_article_with_a_slip_in_a_key_that_decides_is_not_published(line: str) -
     assert (kind, field, severity) == ("unknown-key", line.partition(":")[0], "warning")
 
 
+@pytest.mark.parametrize(
+    ("lines", "held"),
+    [
+        ("published: true", []),
+        ("published: false", ["published published"]),
+        ("published: maybe", ["published published"]),
+        ("published:", ["published published"]),
+        ("draft: true", ["draft draft"]),
+        ("removed: true\ndeleted: true", ["removed removed", "removed deleted"]),
+        ("published: false\nremoved: true", ["published published", "removed removed"]),
+        ("expires: 2021-01-01", ["slip expires"]),
+        ("expires: 2021-01-01\npublished: false", ["slip expires", "published published"]),
+        ("published: true\npublished: true", ["slip published"]),
+        ("published: true\npublished: false", ["slip published", "published published"]),
+    ],
+)
+def test_all_that_keeps_an_article_from_being_published_is_named(lines: str, held: list[str]) -> None:
+    assert [f"{hold.rule} {hold.key}" for hold in written(lines).held] == held
+
+
+def test_what_a_misspelt_key_would_say_is_not_missed_beside_it() -> None:
+    assert [hold.rule for hold in written("pubilshed: true", without=("published",)).held] == ["slip"]
+    assert [hold.rule for hold in written("expires: 2021-01-01", without=("published",)).held] == ["slip", "published"]
+
+
 @pytest.mark.parametrize("line", ["published_by: me", "topic: x", "expert: x", "deletable: true", "author: x"])
 def test_keys_of_others_decide_nothing(line: str) -> None:
     found = written(line)
@@ -1196,8 +1221,11 @@ KEYS = sorted({name for spec in FIELDS for name in spec.keys} | {"secured", "fea
 def test_any_values_give_an_article_or_a_problem(front: dict[str, Any]) -> None:
     base = {"title": "A", "publishedDateTime": "2024-01-01", "webUrl": "https://x.example/", "published": True}
     text = yaml.dump(base | front, allow_unicode=True)
+    found = reading(f"---\n{text}---\n")
 
-    assert is_sound(reading(f"---\n{text}---\n"), "news/a-story.md")
+    assert is_sound(found, "news/a-story.md")
+    if found.article:
+        assert bool(found.held) is (not found.article.published or found.article.removed)
 
 
 PIECE = st.text("\n :-#'\"[]{}&*!|>%@\t\x00a1é\ufeff", max_size=4)

@@ -330,6 +330,12 @@ def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     assert tree(root).scan({}).added == ("news/a.md",)
     assert Changes() == looked(tree(root), {}, "loop/news/a.md", "out/b.md", "out/sub/c.md", "folder.md")
     assert looked(tree(root), {"out/b.md": b"before"}, "out/b.md").removed == ("out/b.md",)
+    assert [tree(root).linked(path) for path in ("loop/news/a.md", "out/sub/c.md", "folder.md", "news/a.md")] == [
+        "loop",
+        "out",
+        "",
+        "",
+    ]
 
 
 def test_a_root_that_is_a_link_is_followed(tmp_path: Path) -> None:
