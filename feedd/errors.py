@@ -19,7 +19,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Severity = Literal["error", "warning"]
+Severity = Literal["error", "warning", "suggestion"]
 
 
 class Problem(Struct, frozen=True):
@@ -28,7 +28,7 @@ class Problem(Struct, frozen=True):
     `kind` is a short stable name to group by, such as `unknown-topic`. `file` is as the person knows it (content
     files: relative to the content directory), `line` counts from 1, `field` is a front matter field or a
     configuration key such as `site.url`. `error`: something is left out of the feeds or not done. `warning`: feedd
-    went on, but perhaps not as was meant.
+    went on, but perhaps not as was meant. `suggestion`: all is done, and could be better.
     """
 
     kind: str

@@ -90,9 +90,10 @@ def crash(event: str, failure: BaseException, /, **fields: object) -> None:
 
 
 def problem(found: Problem, /) -> None:
-    """A problem, at its own severity."""
+    """A problem, at its own severity; a suggestion is told as information."""
     place = {"file": found.file, "line": found.line, "field": found.field}
-    _tell(found.severity, "problem", {"kind": found.kind, **place, "what": found.what, "remedy": found.remedy})
+    level: Level = "info" if found.severity == "suggestion" else found.severity
+    _tell(level, "problem", {"kind": found.kind, **place, "what": found.what, "remedy": found.remedy})
 
 
 def _tell(level: Level, event: str, fields: Mapping[str, object], failure: BaseException | None = None) -> None:
