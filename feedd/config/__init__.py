@@ -4,7 +4,7 @@
 that is wrong. What is in the modules below and not here is theirs alone.
 """
 
-from feedd.config.files import load, noted, parse, socket_in
+from feedd.config.files import load, noted, parse, socket_in, written
 from feedd.config.forms import RESERVED, Format, Order
 from feedd.config.model import (
     STATE_MODE,
@@ -32,7 +32,7 @@ from feedd.config.model import (
     table_of,
     words,
 )
-from feedd.config.phrases import Where
+from feedd.config.phrases import Where, dotted
 
 __all__ = [
     "RESERVED",
@@ -59,6 +59,7 @@ __all__ = [
     "Watch",
     "WebSub",
     "Where",
+    "dotted",
     "headers",
     "keys",
     "load",
@@ -67,4 +68,5 @@ __all__ = [
     "socket_in",
     "table_of",
     "words",
+    "written",
 ]

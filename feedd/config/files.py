@@ -20,13 +20,13 @@ from feedd.config.reader import Finding, Reader
 from feedd.errors import ConfigError, Problem
 
 
-def load(path: Path) -> Config:
-    """The configuration in a file.
+def load(path: Path, instead_of: Path | None = None) -> Config:
+    """The configuration in a file; as it would be in the place of another, from where its relative paths start then.
 
     Raises:
         ConfigError: the file cannot be read, or anything is wrong in it.
     """
-    return parse(_text(path), str(path), path.absolute().parent)
+    return parse(_text(path), str(path), (instead_of or path).absolute().parent)
 
 
 def parse(text: str, file: str, base: Path) -> Config:
@@ -80,6 +80,16 @@ def noted(file: Path, kind: str, where: Where, what: str, remedy: str) -> Proble
     except ConfigError:  # it was changed meanwhile
         line = None
     return Problem(kind, what, remedy, str(file), line, dotted(where), "warning")
+
+
+def written(file: Path) -> dict[Where, int]:
+    """Every key that a configuration file sets, with its line; none if it cannot be read any more."""
+    from feedd.config.lines import lines_of
+
+    try:
+        return lines_of(_text(file))
+    except ConfigError:
+        return {}
 
 
 def _toml(text: str, file: str) -> dict[str, Any]:
