@@ -5,6 +5,7 @@ whoever reads meanwhile sees the old bytes or the new, never a part. A file that
 touched. Does not decide what is published or removed, and removes nothing by itself but left-over temporary files.
 """
 
+import errno
 import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -17,7 +18,7 @@ from feedd.errors import Problem, PublishError
 from feedd.feeds.archive import is_period
 from feedd.feeds.entry import Document
 from feedd.feeds.formats import FORMATS
-from feedd.feeds.manifest import FOLDERS
+from feedd.feeds.manifest import FOLDERS, NAME
 
 _TEMPORARY = ".feedd-tmp"
 _HEAD = 8192  # bytes of a document before its first entry, generously
@@ -202,13 +203,47 @@ def _created(path: str, folder: Path) -> int:
 
 
 class Rehearsal(Directory):
-    """An output directory that is looked at but not written in."""
+    """An output directory that is looked at but not written in. It notes what it was asked to do, against what lies
+    there: `written` are the documents that would be, True for those that are there with other bytes, `removed` those
+    that would be; `manifest` is what the directory would say of itself, None while nobody told. It is not tried whether
+    the place can be written, only whether something else is in the way.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.written: dict[str, bool] = {}
+        self.removed: set[str] = set()
+        self.manifest: bytes | None = None
+
+    def put(self, document: Document) -> Placed:
+        """Note a document, unless the same bytes lie there; raises PublishError where something is in its way."""
+        placed = super().put(document)
+        self.removed.discard(document.path)
+        self.written.pop(document.path, None)
+        if placed.written:
+            self.written[document.path] = os.path.lexists(self.root / document.path)
+        if document.path == NAME:
+            self.manifest = document.data
+        return placed
+
+    def remove(self, path: str) -> None:
+        """Note that a document would be removed, if it is there. Raises PublishError as above."""
+        super().remove(path)
+        self.written.pop(path, None)
+        if os.path.lexists(self.root / path):
+            self.removed.add(path)
 
     def _write(self, place: Path, data: bytes) -> Placed:
+        above = next((folder for folder in place.parents if os.path.lexists(folder)), place)
+        if not above.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if place.is_dir() and not place.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         return Placed(len(data), 0, True)
 
     def _remove(self, place: Path) -> None:
-        """Removes nothing."""
+        if place.is_dir() and not place.is_symlink():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
     def sweep(self, folders: Iterable[str]) -> None:
         """Removes nothing."""

@@ -103,7 +103,8 @@ _PASSING = {
 
 class Database:
     """A connection, and the problems met when it was made. `path` is the file that it ought to lead to, None for one
-    that is in memory on purpose; `durable` tells whether it does lead there.
+    that is in memory on purpose; `durable` tells whether it does lead there. `unread` is why a copy is empty, and none
+    of what lies there.
     """
 
     def __init__(
@@ -112,8 +113,10 @@ class Database:
         path: Path | None = None,
         problems: tuple[Problem, ...] = (),
         durable: bool = False,
+        unread: Problem | None = None,
     ) -> None:
         self.connection, self.path, self.problems, self.durable = connection, path, problems, durable
+        self.unread = unread
         self._file = _identity(path) if path and durable else None
         self._logs = False
         self.execute = connection.execute
@@ -190,6 +193,12 @@ class Database:
         """Keep a value under a name."""
         self.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
+    def copied(self) -> "Database":
+        """A copy in memory of one that no transaction changes at the moment."""
+        connection = _connect(":memory:", 0)
+        self.connection.backup(connection)
+        return Database(connection, unread=self.unread)
+
     def rest(self) -> None:
         """Take less memory, until it is used again."""
         with suppress(sqlite3.Error):
@@ -219,8 +228,29 @@ def open_database(folder: Path | None, patience: float = _PATIENCE_S) -> Databas
 
 
 def open_copy(folder: Path) -> Database:
-    """A copy in memory of the database in a state directory, to try things out on; what is written there is lost."""
-    return Database(_in_memory(folder / FILE))
+    """A copy in memory of the database in a state directory, to try things out on; what is written there is lost. One
+    that cannot be had is empty, and says why in `unread` unless there is nothing. Never raises.
+    """
+    path = folder / FILE
+    try:
+        return Database(_copied(_address(path)))
+    except _TROUBLE as error:
+        return Database(_blank(), unread=_unread(path, error))
+
+
+def _unread(path: Path, error: Exception) -> Problem | None:
+    """Why a file could not be copied; None if there is no such file."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except _TROUBLE as trouble:
+        error = trouble
+    if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
+        what = f"cannot be used: {error}; a run puts it aside and begins a new one"
+        return _damaged(what, str(path))
+    remedy = "Run this as a user who may read it, such as `sudo -u feedd`; if a first run is filling it, wait for that."
+    return Problem("state-unread", f"cannot be read: {error}", remedy, str(path), field="state.path")
 
 
 def _in_file(path: Path, patience: float) -> Database:
@@ -281,12 +311,17 @@ def _blank() -> sqlite3.Connection:
 
 def _in_memory(path: Path) -> sqlite3.Connection:
     """A copy in memory of what can be read there, so that the memory of the ledger is not lost for this run."""
+    with suppress(*_TROUBLE):
+        return _copied(_address(path))
+    return _blank()
+
+
+def _address(path: Path) -> str:
+    """The address at which SQLite reads a file and nothing else. Raises ValueError for a path that no file can have."""
     begun = any(_identity(path.with_name(path.name + suffix)) for suffix in ("-wal", "-journal"))
     # With neither, SQLite would make a WAL beside the file just to read it, unless it is told that nobody changes it. A
     # file that somebody is filling for the first time has a journal, and cannot be read yet.
-    with suppress(*_TROUBLE):
-        return _copied(f"{path.absolute().as_uri()}?mode=ro" + ("" if begun else "&immutable=1"))
-    return _blank()
+    return f"{path.absolute().as_uri()}?mode=ro" + ("" if begun else "&immutable=1")
 
 
 def _copied(address: str) -> sqlite3.Connection:

@@ -121,6 +121,10 @@ class Ledger:
         members = _decode_ids(row[6]) if row[6] else ()
         return KnownFeed(row[0], row[1], row[2], bool(row[3]), _listing(row[4]), row[5] or b"", members)
 
+    def unlisted(self) -> set[str]:
+        """The feeds of which it is not known which entries are in them: an earlier version did not keep that."""
+        return {name for (name,) in self._execute("SELECT name FROM feed WHERE members IS NULL")}
+
     def keep_feed(self, name: str, feed: KnownFeed) -> None:
         """Remember a feed."""
         listing = _encode(feed.listing) if feed.listing else None
@@ -129,6 +133,12 @@ class Ledger:
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (name, feed.label, feed.updated, feed.due, feed.stale, listing, feed.head, _encode(feed.members)),
         )
+
+    def forget_feed(self, name: str) -> None:
+        """Forget a feed, and all that was remembered for it but its documents."""
+        self._execute("DELETE FROM feed WHERE name = ?", (name,))
+        for table in ("archive", "tombstone", "mark", "edition"):
+            self._execute(f"DELETE FROM {table} WHERE feed = ?", (name,))  # noqa: S608 - one of those above
 
     def listings(self) -> dict[str, Listing]:
         """The feeds that lists of feeds show, by name."""
