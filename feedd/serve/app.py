@@ -12,7 +12,8 @@ from typing import Any
 from feedd.serve import answer as answers
 from feedd.serve.answer import Answer, Header
 from feedd.serve.paths import INDEX, Map
-from feedd.serve.resources import Board, Crowded, NotThere, Resource, Shelf
+from feedd.serve.resources import Board, NotThere, Resource
+from feedd.serve.shelf import Crowded, Shelf
 from feedd.serve.traffic import KIND, Receive, Send
 
 _CHUNK = 1 << 16

@@ -1,25 +1,20 @@
-"""Resources: files below the output directory as they are served, kept in memory as far as they fit.
+"""Resources: files below the output directory as they are served.
 
 In: the directory, and paths below it that are open to all (`paths`). Out: for each its bytes, plain and packed, with
-what HTTP says of them. A file that lies there as it was read is not read again: one `stat` tells. Only regular files
-that really lie in the directory, under names that are open to all, whatever symbolic links lead to them. Files are read
-in threads, each once however many ask for it. Does not know who asks, and tells nothing of what cannot be read but that
-it is not there.
+what HTTP says of them. Only regular files that really lie in the directory, under names that are open to all, whatever
+symbolic links lead to them. Does not know who asks, keeps nothing, and tells nothing of what cannot be read but that it
+is not there.
 """
 
-import asyncio
 import os
 import stat
 import zlib
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from hashlib import blake2b
 from pathlib import Path
-from weakref import finalize
 
 from feedd.feeds.manifest import NAME, Manifest, decode
 from feedd.serve.paths import Kind, Map, is_open, kind_of
@@ -27,7 +22,6 @@ from feedd.service import log
 
 MIB = 1 << 20
 _CHUNK = 1 << 20  # bytes read at once of a file that is only looked through
-_THREADS = 4
 _TRIES = 3  # for a file that is written while it is read, or a directory that is swapped
 _ENTRY = 2048  # bytes that an entry takes beside its bodies, generously
 _LARGEST_MANIFEST = 16 * MIB
@@ -40,10 +34,6 @@ Stamp = tuple[int, int, int, int, int]
 
 class NotThere(Exception):
     """Nothing is served at a path."""
-
-
-class Crowded(Exception):
-    """Too much is being sent that is not there any more; in a while there is room again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,122 +70,6 @@ class Resource:
         return sum(len(one.data or b"") for one in (self.plain, self.packed) if one) + _ENTRY
 
 
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Bytes: of the resources that are kept; of these and of the former ones that are still being sent; of the largest
-    one that is held in memory at all.
-    """
-
-    kept: int = 64 * MIB
-    held: int = 256 * MIB
-    largest: int = 8 * MIB
-
-
-class Shelf:
-    """The resources of a directory. `clock` gives seconds since the epoch. Belongs to one event loop."""
-
-    def __init__(self, root: Path, clock: Callable[[], float], room: Room = Room()) -> None:
-        self.root = root
-        self._clock, self._room = clock, room
-        self._kept: OrderedDict[str, Resource] = OrderedDict()
-        self._size = 0
-        self._held, self._freed = 0, deque[int]()  # bytes of what is alive; of what has gone, from whatever thread
-        self._reading: dict[str, asyncio.Task[Resource]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, "read")
-
-    def at_hand(self, path: str) -> Resource | None:
-        """The resource at a path, if it is known and the file still is as it was."""
-        kept = self._kept.get(path)
-        if kept is None:
-            return None
-        try:
-            found = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - for each request
-        except OSError:
-            return None
-        if _stamp(found) != kept.stamp or (not kept.modified_date and self._clock() >= kept.modified + 1):
-            return None
-        self._kept.move_to_end(path)
-        return kept
-
-    async def find(self, path: str) -> Resource:
-        """The resource at an open path. Raises NotThere or Crowded."""
-        if found := self.at_hand(path):
-            return found
-        self._forget(path)
-        kind = kind_of(path)
-        if kind is None or not self.lies(path):
-            raise NotThere
-        if path not in self._reading:
-            self._reading[path] = asyncio.ensure_future(self._taken_in(path, kind))
-        try:
-            return await asyncio.shield(self._reading[path])
-        finally:
-            if (task := self._reading.get(path)) and task.done():
-                del self._reading[path]
-
-    def lies(self, path: str) -> bool:
-        """Whether there seems to be a file at an open path."""
-        with suppress(OSError, ValueError):
-            return stat.S_ISREG(os.stat(f"{self.root}/{path}").st_mode)  # noqa: PTH116 - for each request
-        return False
-
-    async def _taken_in(self, path: str, kind: Kind) -> Resource:
-        while self._freed:
-            self._held -= self._freed.popleft()
-        if self._held > self._room.held:
-            raise Crowded
-        loop = asyncio.get_running_loop()
-        resource = await loop.run_in_executor(self._threads, self._read, path, kind)
-        self._held += resource.held
-        finalize(resource, self._freed.append, resource.held).atexit = False
-        self._forget(path)
-        self._kept[path] = resource
-        self._size += resource.held
-        while self._size > self._room.kept:
-            self._size -= self._kept.popitem(last=False)[1].held
-        return resource
-
-    def _forget(self, path: str) -> None:
-        if former := self._kept.pop(path, None):
-            self._size -= former.held
-
-    def _read(self, path: str, kind: Kind) -> Resource:
-        """Read a file, in a thread; again if it was written meanwhile. Raises NotThere."""
-        for last in range(_TRIES, 0, -1):
-            with suppress(_Moved), opened(self.root, path) as handle:
-                resource = self._described(path, kind, handle)
-                if _stamp(os.fstat(handle)) == resource.stamp or last == 1:
-                    return resource
-        raise NotThere
-
-    def _described(self, path: str, kind: Kind, handle: int) -> Resource:
-        found = os.fstat(handle)
-        now = int(self._clock())
-        modified = min(int(found.st_mtime), now)
-        date = formatdate(modified, usegmt=True).encode() if modified < now else b""
-        if found.st_size > self._room.largest:
-            return Resource(path, kind, _stamp(found), modified, date, _looked_through(handle, found.st_size))
-        plain, packed = _variants(b"".join(_chunks(handle)), kind)
-        return Resource(path, kind, _stamp(found), modified, date, plain, packed)
-
-    def reader(self, resource: Resource) -> int:
-        """A handle from which the bytes of a resource can be read that are not in memory; close it. Raises NotThere if
-        the file is another one by now.
-        """
-        with suppress(_Moved), opened(self.root, resource.path) as handle:
-            if _stamp(os.fstat(handle)) == resource.stamp:
-                return os.dup(handle)
-        raise NotThere
-
-    async def read(self, handle: int, start: int, size: int) -> bytes:
-        """Bytes of a file, read in a thread: a disk may be slow."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, os.pread, handle, size, start)
-
-    def close(self) -> None:
-        """End the threads, once they have read what is asked for."""
-        self._threads.shutdown()
-
-
 class Board:
     """The manifest of a directory, read again when it changes."""
 
@@ -212,8 +86,8 @@ class Board:
             if self._stamp is not None:
                 self._stamp, self._map = None, Map.of(Manifest())
             return self._map
-        if _stamp(found) != self._stamp:
-            self._stamp = _stamp(found)
+        if stamp_of(found) != self._stamp:
+            self._stamp = stamp_of(found)
             self._look()
         return self._map
 
@@ -227,6 +101,38 @@ class Board:
 
 
 # Files
+
+
+def read(root: Path, path: str, kind: Kind, clock: Callable[[], float], largest: int) -> Resource:
+    """The resource at an open path, read again if it was written meanwhile; one of more than `largest` bytes is only
+    looked through. Raises NotThere.
+    """
+    for last in range(_TRIES, 0, -1):
+        with suppress(_Moved), opened(root, path) as handle:
+            resource = _described(path, kind, handle, int(clock()), largest)
+            if stamp_of(os.fstat(handle)) == resource.stamp or last == 1:
+                return resource
+    raise NotThere
+
+
+def _described(path: str, kind: Kind, handle: int, now: int, largest: int) -> Resource:
+    found = os.fstat(handle)
+    modified = min(int(found.st_mtime), now)
+    date = formatdate(modified, usegmt=True).encode() if modified < now else b""
+    if found.st_size > largest:
+        return Resource(path, kind, stamp_of(found), modified, date, _looked_through(handle, found.st_size))
+    plain, packed = _variants(b"".join(_chunks(handle)), kind)
+    return Resource(path, kind, stamp_of(found), modified, date, plain, packed)
+
+
+def reopened(root: Path, resource: Resource) -> int:
+    """A handle from which the bytes of a resource can be read that are not in memory; close it. Raises NotThere if the
+    file is another one by now.
+    """
+    with suppress(_Moved), opened(root, resource.path) as handle:
+        if stamp_of(os.fstat(handle)) == resource.stamp:
+            return os.dup(handle)
+    raise NotThere
 
 
 class _Moved(Exception):
@@ -264,7 +170,8 @@ def _refuse_if_elsewhere(handle: int, root: Path) -> None:
         raise NotThere
 
 
-def _stamp(found: os.stat_result) -> Stamp:
+def stamp_of(found: os.stat_result) -> Stamp:
+    """The stamp of a file."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

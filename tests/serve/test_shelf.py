@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from feedd.serve.resources import Crowded, NotThere, Resource, Room, Shelf
+from feedd.serve.resources import NotThere, Resource
+from feedd.serve.shelf import Crowded, Room, Shelf
 
 Found = TypeVar("Found")
 NOW = 1_700_000_000.0
