@@ -8,7 +8,7 @@ and no more, becomes a `Problem` in the report, and is tried again by the next r
 only after the documents are in their places.
 """
 
-from collections.abc import Container, Iterable, Iterator, Set
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
@@ -35,7 +35,7 @@ from feedd.publish.directory import PAGE, Directory
 from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
-from feedd.state.intake import Edits, Intake
+from feedd.state.intake import Edits, Held, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 from feedd.state.pings import Pings
 from feedd.state.rendered import Rendered
@@ -64,7 +64,8 @@ _BLIND = Problem(
 
 class Report(Struct, frozen=True):
     """What a run did. `written` are the paths of the documents that changed, `feeds` those looked at, `due` the next
-    moment at which something changes by time alone, `withheld` the articles that the guard keeps from leaving. `came`,
+    moment at which something changes by time alone, `withheld` the articles that the guard keeps from leaving, of which
+    `held` names the first; `digest` stands for all of them, see `Pipeline.run`. `came`,
     `changed` and `left` are ids: of articles that are public since this run, whose entry is another, and that were
     public until this run. No other article is ever named there. `noticed` is what is wrong with the files that were
     read in this run; `problems` is what kept the run from doing all that it should.
@@ -82,6 +83,8 @@ class Report(Struct, frozen=True):
     changed: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     notes: tuple[bytes, ...] = ()  # not decoded before somebody asks
+    held: tuple[Held, ...] = ()
+    digest: str = ""
 
     @property
     def noticed(self) -> Iterator[Problem]:
@@ -143,15 +146,19 @@ class Pipeline:
         self._untold, self._rescued = untold, bool(untold)
         self._lost: list[tuple[int, int]] = []  # when how many articles left, within `_LATELY`
 
-    def run(self, now: int, hints: Iterable[str] | None = None, approved: bool = False) -> Report:
+    def run(
+        self, now: int, hints: Iterable[str] | None = None, approved: bool | Container[str] = False
+    ) -> Report:
         """One pass at the moment `now`. `hints` are paths to look at, None scans everything; so do the first run and
         one that follows a failure. A hint that ends in a slash is a folder, and means all that is or was below it.
+        What the guard would keep may leave where it is `approved`: anything, or exactly what one of these stands for,
+        each the `digest` of an earlier report.
 
         A state that fails on the way is replaced or worked around, and the run begins again; what was wrong with it
         when it was opened is known to whoever opened it. Raises SourceError where the content directory goes while its
         files are read, and StateError where not even memory can be written.
         """
-        if approved:
+        if approved is True:
             self._lost.clear()
         faults = self._return_to_file()
         return self._attempt(now, hints, approved, Outcome(), faults, rescues=0)
@@ -160,7 +167,7 @@ class Pipeline:
         self,
         now: int,
         hints: Iterable[str] | None,
-        approved: bool,
+        approved: bool | Container[str],
         outcome: Outcome,
         faults: tuple[Problem, ...],
         rescues: int,
@@ -200,7 +207,9 @@ class Pipeline:
         self.index, self.ledger, self._rendered = Index(database), Ledger(database), Rendered(database)
         self.pings = Pings(database)
 
-    def _run(self, now: int, hints: Iterable[str] | None, approved: bool, outcome: Outcome) -> Report:
+    def _run(
+        self, now: int, hints: Iterable[str] | None, approved: bool | Container[str], outcome: Outcome
+    ) -> Report:
         if hints is not None or not self._renew():
             return self._pass(now, hints, approved, outcome, None)
         from feedd.workers import FEW, Workers
@@ -211,7 +220,12 @@ class Pipeline:
             return self._pass(now, None, approved, outcome, workers)
 
     def _pass(
-        self, now: int, hints: Iterable[str] | None, approved: bool, outcome: Outcome, workers: "Workers | None"
+        self,
+        now: int,
+        hints: Iterable[str] | None,
+        approved: bool | Container[str],
+        outcome: Outcome,
+        workers: "Workers | None",
     ) -> Report:
         """The run itself. With `workers`, everything is looked at anew; without, only what changed."""
         renewed = workers is not None
@@ -229,6 +243,7 @@ class Pipeline:
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
                 *self._heard.ids(), (*edits.notes, *([_encode(self.desk.problems)] if renewed else ())),
+                edits.held, edits.digest,
             )  # fmt: skip
         self.pings.note(outcome.news, self.config.websub.hubs, now)
         self._database.set("now", str(now).encode())
@@ -241,7 +256,7 @@ class Pipeline:
         stale: set[str],
         last: int,
         now: int,
-        approved: bool,
+        approved: bool | Container[str],
         outcome: Outcome,
         workers: "Workers | None",
     ) -> tuple[Edits, int]:
@@ -276,6 +291,26 @@ class Pipeline:
     def feed_names(self) -> list[str]:
         """The feeds that there are."""
         return sorted({*self.ledger.feeds(), *self.desk.plan.standing()})
+
+    def feeds_showing(self, id: str) -> list[str]:
+        """The feeds of which some document shows an article, as of the last run."""
+        self._before = {}
+        card = self.catalogue.get(id)
+        return sorted(self._feeds_with(card)) if card else []
+
+    def give_up(self, feeds: Iterable[str], documents: Sequence[str]) -> None:
+        """Forget these feeds, and have the next run remove these documents for good, or any later one if that fails:
+        which are those of feeds that nothing asks for (`prune`). A document that is written again by then stays.
+
+        Raises StateError, with nothing done.
+        """
+        with self._database.transaction():
+            for name in feeds:
+                self.ledger.forget_feed(name)
+            for path in documents:
+                self.ledger.doom(path)
+            self.pings.forget(documents)
+        self._press = None
 
     def _knows_nothing(self) -> bool:
         """Whether documents lie there that an earlier state knew, and this one does not."""
@@ -362,7 +397,9 @@ class Pipeline:
         others = set(self.index.paths(len(changes.removed) + 10)).difference(changes.removed)
         return bool(self._tree.look(others, lambda path: None).added)
 
-    def _take_in(self, changes: Changes, workers: "Workers", now: int, approved: bool, renewed: bool) -> Edits:
+    def _take_in(
+        self, changes: Changes, workers: "Workers", now: int, approved: bool | Container[str], renewed: bool
+    ) -> Edits:
         """Read what changed and bring the index up to date."""
         self._lost = [(when, count) for when, count in self._lost if now - _LATELY < when <= now]
         intake = Intake(self.desk, self.index, self.ledger, now, sum(count for _, count in self._lost))
@@ -382,7 +419,9 @@ class Pipeline:
             self._progress("articles", done + 1, len(todo))
         edits = intake.finish(changes.total, self.config.guard, approved, renewed)
         edits.problems[:0] = changes.problems
-        if edits.lost and not approved:
+        if edits.approved:
+            self._lost = []
+        elif edits.lost and approved is not True:
             self._lost.append((now, edits.lost))
         return edits
 
@@ -441,8 +480,9 @@ class Pipeline:
         that left the taxonomy, or is another topic's now. Left alone they would show for ever what was in them when
         they were last written: who has such a name is a feed, be it an empty one.
         """
-        former = self.desk.plan.former
-        names = ((path.rpartition(".")[0], _feed_of(path), one.feed) for path, one in self.ledger.all_written())
+        former, doomed = self.desk.plan.former, set(self.ledger.doomed())
+        paths = ((path, one.feed) for path, one in self.ledger.all_written() if path not in doomed)
+        names = ((path.rpartition(".")[0], _feed_of(path), feed) for path, feed in paths)
         written = {name: feed for name, own, feed in names if feed != SITE and own == name}  # archives left aside
         leads = {name: former.get(name, name) for name in written}
         return {name for name, feed in written.items() if feed != leads[name] and self._known(leads[name])}

@@ -345,7 +345,7 @@ class Press:
     def _in_unused_formats(self, run: Run) -> set[str]:
         if self._unused is None:
             used = {form.suffix for form in run.desk.formats}
-            paths = (path for path, _ in self._ledger.all_written())
+            paths = {path for path, _ in self._ledger.all_written()}.difference(self._ledger.doomed())
             self._unused = {path for path in paths if path.rpartition(".")[2] not in used}
         return self._unused
 
@@ -498,12 +498,12 @@ class Press:
 
     def _manifest(self, run: Run) -> Manifest:
         """What a server of the directory has to know: among others that a former name of a topic leads elsewhere, and
-        so do the archives that were below it.
+        so do the archives that were below it. What is about to be removed is told to be gone before it is.
         """
         former = {old: new for old, new in run.desk.plan.former.items() if self._ledger.feed(new)}
         suffixes = [form.suffix for form in run.desk.formats]
         moved = {f"{old}.{suffix}": f"{new}.{suffix}" for old, new in former.items() for suffix in suffixes}
-        gone = self._ledger.gone()
+        gone = sorted({*self._ledger.gone(), *self._ledger.doomed()})
         for path in gone:
             folder, _, file = path.rpartition("/")
             if folder in former and self._ledger.written(f"{former[folder]}/{file}"):

@@ -1,7 +1,7 @@
 """Control: the Unix socket over which a running daemon is asked and told.
 
 In, at the daemon: connections, each of which brings one line of JSON, `{"command": "status"}` or another command of
-`inbox.Command`. Out: one line of JSON each (`feedd.status`), which the loop gives: here a request only becomes a
+`inbox.Command`, with `names` and a `digest` where it takes any (`inbox.Question`). Out: one line of JSON each (`feedd.status`), which the loop gives: here a request only becomes a
 `Question` in the inbox. In, at the commands: a path and a command; out: the reply, or a ControlError that says what to
 do.
 
@@ -32,7 +32,7 @@ from feedd.status import failed
 _MODE = 0o660
 _MOST_CLIENTS = 64
 _BACKLOG = 1024  # connections that the kernel keeps until they are taken
-_REQUEST = 4096  # bytes at the most
+_REQUEST = 16384  # bytes at the most
 _REPLY = 1 << 24  # bytes at the most: a thousand times what a long one has
 _PAUSE = 0.1  # seconds until connections are taken again after the system refused one
 _PROBE = 1.0  # seconds that it may take to find out who is there
@@ -44,7 +44,10 @@ _AT_ONCE: set[Command] = {"health"}
 
 _NAME_IT = "Name feedd's own socket."
 _SEE = "See what it is at: `systemctl status feedd`, `journalctl -u feedd`."
-_FORM = 'Send one line, {"command": "status"}, or "reload", "approve", "health", "metrics", within five seconds.'
+_FORM = (
+    'Send one line, {"command": "status"}, or "reload", "withheld", "approve", "prune", "health", "metrics", within'
+    " five seconds."
+)
 _START = "Start it: `systemctl start feedd`, or `feedd run`."
 _STOPPING = Problem("stopping", "the daemon is stopping", f"{_START[:-1]}, once it has ended.")
 _TOO_MANY = Problem("too-many", "too many requests wait for the daemon", "Try again when it has answered them.")
@@ -63,8 +66,10 @@ class Patience:
     end: float = 1.0
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, omit_defaults=True):
     command: Command
+    names: tuple[str, ...] = ()
+    digest: str = ""
 
 
 _decode_request = msgspec.json.Decoder(_Request).decode
@@ -276,11 +281,12 @@ class Control:
 
     def _ask(self, client: _Client, line: bytes) -> None:
         try:
-            command = _decode_request(line).command
+            request = _decode_request(line)
         except (msgspec.DecodeError, RecursionError) as error:
             self._say(client, failed(Problem("not-understood", f"the request is not understood: {error}", _FORM)))
             return
-        question = None if command in _AT_ONCE else self._question(command)
+        command = request.command
+        question = None if command in _AT_ONCE else self._question(request)
         if question is None:
             known = command in _AT_ONCE | _OF_ITSELF
             self._say(client, self._busy(command) if known else failed(_TOO_MANY))
@@ -289,16 +295,16 @@ class Control:
         client.until = self._monotonic() + self._patience.status if command in _OF_ITSELF else None
         self._poll.modify(client.connection, 0)  # that a connection is gone is told all the same
 
-    def _question(self, command: Command) -> Question | None:
+    def _question(self, request: _Request) -> Question | None:
         """The question to wait for: of the loop itself the one that is open, since any later answer will do; for what
         is to be done a new one. None if too many are open.
         """
         for asked in self._unanswered:
-            if asked.command == command and command in _OF_ITSELF:
+            if asked.command == request.command and request.command in _OF_ITSELF:
                 return asked
         if len(self._unanswered) >= _MOST_CLIENTS:
             return None
-        question = _Asked(command, ring=self._bell.ring)
+        question = _Asked(request.command, request.names, request.digest, ring=self._bell.ring)
         self._unanswered.append(question)
         self._inbox.ask(question)
         return question
@@ -457,12 +463,18 @@ def _connected(path: Path, timeout: float | None) -> Iterator[socket.socket]:
 # The other side
 
 
-def ask(path: Path, command: Command, timeout: float | None = None) -> Reply:
-    """What the daemon whose socket is at `path` replies to a command. `timeout` is how many seconds it may be silent.
+def ask(
+    path: Path, command: Command, timeout: float | None = None, names: tuple[str, ...] = (), digest: str = ""
+) -> Reply:
+    """What the daemon whose socket is at `path` replies to a command. `timeout` is how many seconds it may be silent;
+    `names` and `digest` as in `Question`.
 
-    Raises ControlError where it does not run, must not be asked, or gives no reply.
+    Raises ControlError where it does not run, must not be asked, or gives no reply; and for more names than it takes.
     """
-    line = _exchange(path, msgspec.json.encode(_Request(command)) + b"\n", timeout)
+    request = msgspec.json.encode(_Request(command, names, digest)) + b"\n"
+    if len(request) > _REQUEST:
+        raise ControlError(Problem("too-long", "so many names are not taken at once", "Give fewer, or none for all."))
+    line = _exchange(path, request, timeout)
     try:
         return msgspec.json.decode(line, type=Reply)
     except msgspec.DecodeError as error:

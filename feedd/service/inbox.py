@@ -16,16 +16,20 @@ from typing import Any, Literal
 MOST_PATHS = 5000
 """Paths that are looked at one by one: beyond, looking at everything is quicker (and their memory has a bound)."""
 
-Command = Literal["status", "reload", "approve", "health", "metrics"]
+Command = Literal["status", "reload", "withheld", "approve", "prune", "health", "metrics"]
 Reply = dict[str, Any]
 Wait = Callable[[threading.Condition, float | None], object]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Something that is asked of the loop, by a thread that waits for the answer."""
+    """Something that is asked of the loop, by a thread that waits for the answer. `names` say what it is about, where
+    it is not about everything; with a `digest` exactly that is to be done which an earlier answer listed.
+    """
 
     command: Command
+    names: tuple[str, ...] = ()
+    digest: str = ""
     _answers: "SimpleQueue[Reply]" = field(default_factory=SimpleQueue, compare=False, repr=False)
 
     def answer(self, reply: Reply) -> None:

@@ -5,7 +5,8 @@ and stories that were touched. What comes and what stays goes in as it is read; 
 that the guard can keep all of it. Ids are carried over renames here. Does not read files and does not know feeds.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
+from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
@@ -13,13 +14,25 @@ from msgspec.structs import replace
 
 from feedd.config import Guard
 from feedd.content.article import Reading
-from feedd.desk import Desk, Record, decode_problems
+from feedd.desk import Desk, Record, decode_article, decode_problems
 from feedd.errors import Problem
+from feedd.feeds.select import readable
 from feedd.state.index import Index, Row
 from feedd.state.ledger import Ledger
 
+MOST_HELD = 1000
+"""Articles that the guard keeps and that are named: a folder that was lost may have held a hundred thousand."""
+
 _BATCH = 500
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class Held(Struct, frozen=True):
+    """An article that the guard keeps in the feeds: its file, its id, and why it would leave."""
+
+    path: str
+    id: str
+    why: str
 
 
 class Edits(Struct):
@@ -28,8 +41,10 @@ class Edits(Struct):
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
     files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
     those are all that there are, `lost` counts the public articles that left, `withheld` those that the guard keeps
-    from leaving. `notes` are the problems of the files that were read, as in `desk.Record`, but for what was known of
-    those that were only read again to be sure.
+    from leaving; of these `held` names the first by path, `MOST_HELD` at most, and `digest` stands for all: it is what
+    an approval of exactly these says. `approved` tells that the guard would have kept those that left, but for that.
+    `notes` are the problems of the files that were read, as in `desk.Record`, but for what was known of those that were
+    only read again to be sure.
     """
 
     ids: set[str] = set()
@@ -40,6 +55,9 @@ class Edits(Struct):
     read: int = 0
     lost: int = 0
     withheld: int = 0
+    held: tuple[Held, ...] = ()
+    digest: str = ""
+    approved: bool = False
     problems: list[Problem] = []
     notes: list[bytes] = []
 
@@ -105,18 +123,20 @@ class Intake:
         else:
             self._put(old, record)
 
-    def finish(self, total: int | None, guard: Guard, approved: bool, all_ids: bool = False) -> Edits:
+    def finish(
+        self, total: int | None, guard: Guard, approved: bool | Container[str], all_ids: bool = False
+    ) -> Edits:
         """Settle ids, and let leave what the guard lets leave. `total` counts the files that there are, if all were
-        looked at; `approved`: a person said that any number may leave; `all_ids`: every article is looked at anew, so
-        that all ids are settled at once, and it does not matter which stories that touches.
+        looked at; `approved`: a person said that any number may leave, or those that one of these digests stands for;
+        `all_ids`: every article is looked at anew, so that all ids are settled at once, and it does not matter which
+        stories that touches.
         """
         self._flush()
         self._carry_ids()
         lost = [leaving for leaving in self._leaving if self._is_seen(leaving.row) and not self._lives_on(leaving)]
         held: set[str] = set()
-        if lost and not approved and self._are_too_many(len(lost), total, guard):
+        if lost and approved is not True and self._are_withheld(lost, total, guard, approved or ()):
             held = {leaving.row.path for leaving in (*lost, *self._unseen())}
-            self._edits.withheld = len(lost)
             self._edits.kept |= {leaving.row.id for leaving in lost if leaving.row.id}
             self._forget_heirs(leaving.row for leaving in lost)
         else:
@@ -263,18 +283,57 @@ class Intake:
                 if holder.path != row.path and not holder.shown(self._now):
                     self._index.drop(holder.key)
 
-    def _are_too_many(self, lost: int, total: int | None, guard: Guard) -> bool:
-        """Whether so many must not leave at once; says so in a problem."""
-        gone = lost + self._lately
+    def _are_withheld(
+        self, lost: Sequence[_Leaving], total: int | None, guard: Guard, approved: Container[str]
+    ) -> bool:
+        """Whether these must not leave at once; says so in a problem, and notes which they are."""
+        gone, edits = len(lost) + self._lately, self._edits
         few = total != 0 and gone <= guard.count
         public = 0 if few else self._ledger.public()
         if few or (total != 0 and gone <= guard.fraction * (public + self._lately)):
             return False
+        in_order = sorted(lost, key=lambda leaving: leaving.row.path)
+        digest = _digest(leaving.row for leaving in in_order)
+        if digest in approved:
+            edits.approved = True
+            return False
+        edits.withheld, edits.digest = len(lost), digest
+        edits.held = tuple(map(self._held, in_order[:MOST_HELD]))
         before = f", after the {self._lately} that left within a minute" if self._lately else ""
-        what = f"{lost} of {public} published articles would leave the feeds at once{before}; these stay"
-        remedy = "If that is meant, approve it: `feedd approve`, or `feedd build --approve`. Else restore the content."
-        self._edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
+        what = f"{len(lost)} of {public} published articles would leave the feeds at once{before}; these stay"
+        remedy = "If that is meant: `feedd approve`, which lists them, or `feedd build --approve`. Else restore the content."
+        edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
         return True
+
+    def _held(self, leaving: _Leaving) -> Held:
+        row, record = leaving.row, leaving.record
+        if record:
+            why = _why(record, self._now)
+        else:
+            why = "its file is gone" if self._desk.tree.wanted(row.path) else "[content] does not ask for its file"
+        return Held(row.path, row.id or "", why)
+
+
+def _digest(rows: Iterable[Row]) -> str:
+    """What stands for these articles, in this order."""
+    digest = blake2b(digest_size=16)
+    for row in rows:
+        digest.update(_encode((row.path, row.id)))
+    return digest.hexdigest()
+
+
+def _why(record: Record, now: int) -> str:
+    """Why a file that was an article which subscribers saw shows none now."""
+    if record.article is None:
+        return "its text says not to publish it" if record.withdrawn else "its file is no article any more"
+    article = decode_article(record.article)
+    if article.removed:
+        return "deleted or removed is true"
+    if not article.published:
+        return "published is not true"
+    if record.since is not None and record.since > now:
+        return f"under embargo until {readable(record.since)}"
+    return f"expired at {readable(record.until)}" if record.until is not None else "its file is no article any more"
 
 
 def _emptied(path: str) -> bytes:

@@ -1,8 +1,9 @@
 """Pings: which hubs are yet to be told of which documents. Part of the ledger: what is lost here, nobody is told.
 
 In: documents that changed, and what came of telling a hub. Out: what is still to be told, and which hubs do not take
-it. One document waits once for each hub, however often it changes before that is told. Decides neither when something
-is told nor how often: that is `publish/websub.py`. Moments are seconds since the epoch.
+it. One document waits once for each hub, however often it changes before that is told. The command of `[hooks]` is told
+like a hub, but of all documents at once. Decides neither when something is told nor how often: that is
+`publish/websub.py` and `service/hook.py`. Moments are seconds since the epoch.
 """
 
 from collections.abc import Collection, Iterable
@@ -10,6 +11,11 @@ from collections.abc import Collection, Iterable
 from msgspec import Struct
 
 from feedd.state.database import Database
+
+HOOK = "hook"
+"""Stands for the command of `[hooks]` where else the address of a hub does."""
+
+_OF_HUBS = f"hub <> '{HOOK}'"
 
 
 class Ping(Struct, frozen=True):
@@ -44,6 +50,13 @@ class Waiting(Struct, frozen=True):
     since: int
 
 
+class Gathered(Struct, frozen=True):
+    """The documents that the command is to be told of, in order; `last` is the greatest key of their pings."""
+
+    last: int
+    paths: tuple[str, ...]
+
+
 class Pings:
     """The tables of pings in a database."""
 
@@ -58,13 +71,30 @@ class Pings:
         rows = ((path, hub, now) for path in paths for hub in hubs)
         self._executemany("INSERT OR REPLACE INTO ping (path, hub, since) VALUES (?, ?, ?)", rows)
 
+    def forget(self, paths: Iterable[str]) -> None:
+        """These documents are no more: nobody is to be told of them."""
+        self._executemany("DELETE FROM ping WHERE path = ?", ((path,) for path in paths))
+
     def keep_to(self, hubs: Collection[str]) -> int:
         """Forget all other hubs; gives how many of them there were."""
-        known = {hub for (hub,) in self._execute("SELECT hub FROM ping UNION SELECT url FROM hub")}
+        known = {hub for (hub,) in self._execute("SELECT hub FROM ping UNION SELECT url FROM hub")} - {HOOK}
         for hub in (others := known.difference(hubs)):
-            self._execute("DELETE FROM ping WHERE hub = ?", (hub,))
-            self.settle(hub)
+            self.forget(hub)
         return len(others)
+
+    def forget(self, hub: str) -> None:
+        """A hub, or the command, is to be told of nothing any more."""
+        self._execute("DELETE FROM ping WHERE hub = ?", (hub,))
+        self.settle(hub)
+
+    def gathered(self) -> Gathered | None:
+        """What the command is to be told of, None if that is nothing."""
+        rows = self._execute("SELECT path, key FROM ping WHERE hub = ? ORDER BY path", (HOOK,)).fetchall()
+        return Gathered(max(key for _, key in rows), tuple(path for path, _ in rows)) if rows else None
+
+    def taken(self, gathered: Gathered) -> None:
+        """The command was told of what was gathered. Documents that changed since are to be told again."""
+        self._execute("DELETE FROM ping WHERE hub = ? AND key <= ?", (HOOK, gathered.last))
 
     def ready(self, hub: str, now: float, most: int, horizon: float, but: Collection[str] = ()) -> list[Ping]:
         """What a hub can be told now, so many at most, first what was tried least and the longest ago: no documents in
@@ -95,18 +125,30 @@ class Pings:
         return self._execute("DELETE FROM ping WHERE hub = ? AND since < ?", (hub, before)).rowcount
 
     def waiting(self) -> list[Waiting]:
-        """What is still to be told, hub by hub."""
-        rows = self._execute("SELECT hub, count(*), min(since) FROM ping GROUP BY hub ORDER BY hub")
-        return [Waiting(*row) for row in rows]
+        """What hubs are still to be told, hub by hub."""
+        query = f"SELECT hub, count(*), min(since) FROM ping WHERE {_OF_HUBS} GROUP BY hub ORDER BY hub"  # noqa: S608
+        return [Waiting(*row) for row in self._execute(query)]
+
+    def waiting_for_hook(self) -> Waiting | None:
+        """What the command is still to be told; None if that is nothing."""
+        query = "SELECT hub, count(*), min(since) FROM ping WHERE hub = ? GROUP BY hub"
+        row = self._execute(query, (HOOK,)).fetchone()
+        return Waiting(*row) if row else None
 
     def any(self) -> bool:
-        """Whether there is anything to be told."""
-        return self._execute("SELECT 1 FROM ping LIMIT 1").fetchone() is not None
+        """Whether there is anything to tell hubs."""
+        query = f"SELECT 1 FROM ping WHERE {_OF_HUBS} LIMIT 1"  # noqa: S608 - no text from outside
+        return self._execute(query).fetchone() is not None
 
     def troubles(self) -> dict[str, Trouble]:
         """The hubs that took nothing when they were last told something."""
         rows = self._execute("SELECT url, since, tries, due, error FROM hub ORDER BY url")
-        return {row[0]: Trouble(*row) for row in rows}
+        return {row[0]: Trouble(*row) for row in rows if row[0] != HOOK}
+
+    def trouble_of_hook(self) -> Trouble | None:
+        """How it stands with the command if it failed when it was last told something."""
+        row = self._execute("SELECT url, since, tries, due, error FROM hub WHERE url = ?", (HOOK,)).fetchone()
+        return Trouble(*row) if row else None
 
     def trouble(self, trouble: Trouble) -> None:
         """Remember what is wrong with a hub."""

@@ -343,7 +343,7 @@ def test_endless_request_is_cut_off_and_told_so(daemon: Daemon) -> None:
     reply = heard(asker)
 
     assert kind(reply) == "not-understood"
-    assert "longer than 4096 bytes" in reply["problems"][0]["what"]
+    assert "longer than 16384 bytes" in reply["problems"][0]["what"]
 
 
 def test_what_follows_a_request_is_left_alone(daemon: Daemon) -> None:
