@@ -185,6 +185,10 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
         values["body"] = text.carriable(head.body)
         if not (values["provider"].name or values["provider"].domain):
             values["provider"] = Provider(domain=host(link)) if link else Provider()
+    if rules.thorough:
+        from feedd.content.doubts import doubts  # late: builds do not ask
+
+        notes.problems += doubts(head.mapping, values)
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
         return _broken(path, data, problems, hidden or values["removed"])
