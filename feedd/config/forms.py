@@ -3,11 +3,16 @@
 In: a value as TOML has it, with the directory that relative paths start from. Out: the value that a `Config` holds,
 or `Wrong` with what is wrong about it. The annotated types below are those that the tables of `model` are made of:
 each holds its bounds (`Meta`) and its `Form`. Does not look at the disk; asks only the time zone database.
+
+What a JSON Schema can say of a value beyond the bounds is in `extra_json_schema`. It must not refuse what is right, but
+may pass what only Python can tell to be wrong; a test holds both to each other. Its patterns mean the same in ECMA 262,
+Python and Rust: no classes of letters or digits, which differ, and no `$` alone, which in Python also matches before a
+line end.
 """
 
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,12 +37,13 @@ class Form(Struct, frozen=True):
 
     `words` completes the sentence "Write …". `read` turns the value as written, with the directory that
     relative paths start from, into the value of the `Config`. `source` is the type in TOML where the `Config`
-    has another.
+    has another; then `write` turns a value of the `Config` back.
     """
 
     words: str
     read: Callable[[Any, Path], Any] = lambda value, base: value
     source: Any = None
+    write: Callable[[Any], Any] = lambda value: value
 
 
 def _not_blank(value: str, base: Path) -> str:
@@ -137,12 +143,16 @@ def _braced(names: Iterable[str]) -> str:
     return listed((f"{{{name}}}" for name in names), "and")
 
 
-def _template(*known: str) -> Form:
+def _template(*known: str) -> tuple[Meta, Form]:
+    """What text with such placeholders must be."""
+
     def read(value: str, base: Path) -> str:
         _placeholders(value, known)
         return value
 
-    return Form(f"text in quotes, with no other placeholders than {_braced(known)}", read)
+    pattern = rf"^([^{{}}]|\{{\{{|\}}\}}|\{{({'|'.join(known)}):?\}})*$(?!\n)"
+    words = f"text in quotes, with no other placeholders than {_braced(known)}"
+    return Meta(extra_json_schema={"pattern": pattern}), Form(words, read)
 
 
 def _page_template(value: str, base: Path) -> str:
@@ -204,6 +214,15 @@ def _duration(value: str, base: Path) -> int | None:
     return seconds
 
 
+def _as_duration(seconds: int | None) -> str:
+    return "" if seconds is None else _in_units(seconds, _SECONDS)
+
+
+def _in_units(number: int, sizes: Mapping[str, int]) -> str:
+    """A number with the largest unit that needs no fraction."""
+    return next(f"{number // size}{unit}" for unit, size in reversed([*sizes.items()]) if number % size == 0)
+
+
 _SPANS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
@@ -213,6 +232,14 @@ def _span(value: str, base: Path) -> float:
     if not match:
         raise Wrong(f"is {shown(value)}")
     return int(match[1]) * _SPANS[match[2]]
+
+
+def _as_span(seconds: float | str) -> str:
+    """A span of time; a schedule stays what it is."""
+    if isinstance(seconds, str):
+        return seconds
+    milliseconds = {unit: round(size * 1000) for unit, size in _SPANS.items()}
+    return _in_units(round(seconds * 1000), milliseconds) if seconds else "0ms"
 
 
 def _interval(value: str, base: Path) -> float:
@@ -253,6 +280,16 @@ def _address(value: str, base: Path) -> str:
     return value
 
 
+def _program(value: tuple[str, ...], base: Path) -> tuple[str, ...]:
+    """A program and its arguments; the path of a program is absolute, a name without a slash stays one."""
+    if not value:
+        return value
+    program, *arguments = value
+    if not program.strip():
+        raise Wrong("begins with a blank", "Write the program first, then its arguments.")
+    return (str(absolute(program, base)) if "/" in program else program, *arguments)
+
+
 def _domain(value: str, base: Path) -> str:
     """A provider's key: lower case, without `www.`."""
     domain = value.lower().removeprefix("www.")
@@ -266,92 +303,155 @@ RESERVED = ("all", "topics", "providers", "index", "feeds", "assets")
 _RESERVED = listed(RESERVED, "and")
 _SLUG_WORDS = 'up to 100 small letters, digits and hyphens, a hyphen not first, such as "power-apps"'
 
-Text = Annotated[str, Meta(min_length=1), Form("text in quotes", _not_blank)]
+Text = Annotated[str, Meta(min_length=1, extra_json_schema={"pattern": r"\S"}), Form("text in quotes", _not_blank)]
 Phrase = Annotated[str, Meta(min_length=1), Form("text in quotes")]
-# `$` alone would also match before a line end.
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$(?!\n)", max_length=100), Form(_SLUG_WORDS)]
-FeedName = Annotated[Slug, Form(_SLUG_WORDS, _unreserved)]
+FeedName = Annotated[Slug, Meta(extra_json_schema={"not": {"enum": list(RESERVED)}}), Form(_SLUG_WORDS, _unreserved)]
 Language = Annotated[
     str,
     Meta(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$(?!\n)"),
     Form('a language tag, such as "en" or "pt-BR"', _language),
 ]
-BaseUrl = Annotated[str, Form('an absolute http or https URL, such as "https://example.org/"', _base_url)]
-Url = Annotated[str, Form('an absolute http or https URL, or "" for none', _url)]
-HubUrl = Annotated[str, Meta(min_length=1), Form("an absolute http or https URL", _url)]
+
+_SIGNS = r"""[^\s<>"\\^`{|}]*"""
+_HOST = r"""(\[[^\s<>"\\^`{|}@/?#\[\]]+\]|[^\s<>"\\^`{|}@/?#:\[\]]+)(:[0-9]*)?"""
+_WEB = r"[Hh][Tt][Tt][Pp][Ss]?://"
+_SLUG_IN_IT = r"(?=[^{]*\{slug\})"
+BaseUrl = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": rf"""^{_WEB}{_HOST}(/[^\s<>"\\^`{{|}}?#]*)?$(?!\n)"""}),
+    Form('an absolute http or https URL, such as "https://example.org/"', _base_url),
+]
+Url = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": rf"^({_WEB}{_HOST}([/?#]{_SIGNS})?)?$(?!\n)"}),
+    Form('an absolute http or https URL, or "" for none', _url),
+]
+HubUrl = Annotated[
+    str,
+    Meta(min_length=1, extra_json_schema={"pattern": rf"^{_WEB}{_HOST}([/?#]{_SIGNS})?$(?!\n)"}),
+    Form("an absolute http or https URL", _url),
+]
+PageUrl = Annotated[
+    str,
+    Meta(
+        extra_json_schema={
+            "pattern": rf"^({_SLUG_IN_IT}{_WEB}"
+            r"""(\[[^\s<>"\\^`{|}@/?#\[\]]+\]|([^\s<>"\\^`{|}@/?#:\[\]]|\{slug\})+)(:[0-9]*)?"""
+            r"""([/?#]([^\s<>"\\^`{|}]|\{slug\})*)?)?$(?!\n)"""
+        }
+    ),
+    Form('an absolute http or https URL with {slug}, or "" for none', _page_template),
+]
 Address = Annotated[
     str,
+    Meta(
+        extra_json_schema={
+            "pattern": r"^(|systemd|(?!~)[\s\S]*/[\s\S]*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})$(?!\n)"
+        }
+    ),
     Form(
         'a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, such as "/run/feedd/http.sock", '
         '"systemd", or "" for none',
         _address,
     ),
 ]
-Location = Annotated[
-    Path,
-    Meta(extra_json_schema={"type": "string"}),
-    Form("a path in quotes", absolute, Annotated[str, Meta(min_length=1)]),
+
+_PATH = Form("a path in quotes", absolute, Annotated[str, Meta(min_length=1)], lambda path: path and str(path))
+Location = Annotated[Path, Meta(extra_json_schema={"pattern": "^[^~]"}), _PATH]
+Place = Annotated[Path | None, Meta(extra_json_schema={"pattern": "^[^~]"}), _PATH]
+Folder = Annotated[
+    str,
+    Meta(min_length=1, extra_json_schema={"pattern": r"^(?!\.\.(/|$))[^/]"}),
+    Form("the path of a folder below content.path, in quotes", _below),
 ]
-Place = Annotated[
-    Path | None,
-    Meta(extra_json_schema={"type": "string"}),
-    Form("a path in quotes", absolute, Annotated[str, Meta(min_length=1)]),
+Pattern = Annotated[
+    str,
+    Meta(min_length=1, extra_json_schema={"pattern": r"^(?!/)(?!([\s\S]*/)?\.\.(/|$(?!\n)))"}),
+    Form('a pattern in quotes, such as "news/**/*.md"', _pattern),
 ]
-Folder = Annotated[str, Meta(min_length=1), Form("the path of a folder below content.path, in quotes", _below)]
-Pattern = Annotated[str, Meta(min_length=1), Form('a pattern in quotes, such as "news/**/*.md"', _pattern)]
-PageUrl = Annotated[str, Form('an absolute http or https URL with {slug}, or "" for none', _page_template)]
-Authority = Annotated[str, Form('a domain or an e-mail address of yours, such as "example.org"', authority)]
+Authority = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": r"^(([A-Za-z0-9_.-]+@)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$(?!\n)"}),
+    Form('a domain or an e-mail address of yours, such as "example.org"', authority),
+]
 TagDate = Annotated[
     str,
     Meta(pattern=r"^[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?$(?!\n)"),
     Form('a year, month or day in quotes, such as "2020", "2020-06" or "2020-06-30"', _tag_date),
 ]
-TimeZone = Annotated[str, Form('the name of a time zone, such as "UTC" or "Europe/Berlin"', _zone)]
-Domain = Annotated[str, Form('a domain, such as "example.org"', _domain)]
+TimeZone = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": r"^[A-Za-z0-9_+/-]+$(?!\n)"}),
+    Form('the name of a time zone, such as "UTC" or "Europe/Berlin"', _zone),
+]
+# Letters are whatever is not ASCII: no pattern knows all that domains may have.
+_LABEL = r"[^\u0000-,./:-@\[-^`{-\u007f]+"
+Domain = Annotated[
+    str,
+    Meta(extra_json_schema={"pattern": rf"^{_LABEL}(\.{_LABEL})*$(?!\n)"}),
+    Form('a domain, such as "example.org"', _domain),
+]
+
 Duration = Annotated[
     int | None,
-    Meta(extra_json_schema={"type": "string", "pattern": "^([0-9]{1,9}[mhdw])?$"}),
+    Meta(extra_json_schema={"pattern": r"^((?!0+[mhdw])[0-9]{1,9}[mhdw])?$(?!\n)"}),
     Form(
         'a number with m, h, d or w, such as "90m", "12h" or "7d" (a century at most), or "" for none',
         _duration,
         str,
+        _as_duration,
     ),
 ]
-_SPAN_SCHEMA = {"type": "string", "pattern": "^[0-9]{1,6}(ms|s|m|h)$"}
 Span = Annotated[
     float,
-    Meta(extra_json_schema=_SPAN_SCHEMA),
-    Form('a number with ms, s, m or h in quotes, such as "50ms" or "2s"', _span, str),
+    Meta(extra_json_schema={"pattern": r"^[0-9]{1,6}(ms|s|m|h)$(?!\n)"}),
+    Form('a number with ms, s, m or h in quotes, such as "50ms" or "2s"', _span, str, _as_span),
 ]
+_SECOND = r"(?!0+[smh]|0*[0-9]{1,3}ms)[0-9]{1,6}(ms|s|m|h)"
 Interval = Annotated[
     float,
-    Meta(extra_json_schema=_SPAN_SCHEMA),
-    Form('a number with s, m or h in quotes, at least a second, such as "10s"', _interval, str),
+    Meta(extra_json_schema={"pattern": rf"^{_SECOND}$(?!\n)"}),
+    Form('a number with s, m or h in quotes, at least a second, such as "10s"', _interval, str, _as_span),
 ]
 _FIELDS_WORDS = "minute, hour, day of the month, month and day of the week"
-_CRON_SCHEMA = r"\S+(\s+\S+){4}|@[a-z]+"
+_FIELDS = r"\s*[0-9A-Za-z*,/-]+(\s+[0-9A-Za-z*,/-]+){4}\s*"
+_NICKNAMES = r"@(hourly|daily|midnight|weekly|monthly|yearly|annually)\s*"
 Rescan = Annotated[
     float | str,
-    Meta(extra_json_schema={"type": "string", "pattern": f"^([0-9]{{1,6}}(ms|s|m|h)|{_CRON_SCHEMA})$"}),
+    Meta(extra_json_schema={"pattern": rf"^({_SECOND}|{_FIELDS}|{_NICKNAMES})$(?!\n)"}),
     Form(
         f'a number with s, m or h in quotes, at least a second, such as "1h", or {_FIELDS_WORDS}, such as "30 4 * * *"',
         _rescan,
         str,
+        _as_span,
     ),
 ]
 Moments = Annotated[
     str,
-    Meta(extra_json_schema={"pattern": f"^({_CRON_SCHEMA})?$"}),
+    Meta(extra_json_schema={"pattern": rf"^({_FIELDS}|\s*{_NICKNAMES})?$(?!\n)"}),
     Form(f'{_FIELDS_WORDS} in quotes, such as "0 7 * * 1-5", or "" for none', _cron),
 ]
-Title = Annotated[str, Meta(min_length=1), _template("site", "name")]
-Description = Annotated[str, _template("site", "name", "title")]
+
+Title = Annotated[str, Meta(min_length=1), *_template("site", "name")]
+Description = Annotated[str, *_template("site", "name", "title")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Format = Literal["atom", "rss", "json"]
 Order = Literal["newest", "oldest", "quality", "heat"]
 Formats = Annotated[
     tuple[Format, ...],
-    Meta(min_length=1),
+    Meta(min_length=1, extra_json_schema={"uniqueItems": True}),
     Form('a list with at least one item, each "atom", "rss" or "json"', _not_twice),
 ]
-Hubs = Annotated[tuple[HubUrl, ...], Form("a list, each item an absolute http or https URL", _not_twice)]
+Hubs = Annotated[
+    tuple[HubUrl, ...],
+    Meta(extra_json_schema={"uniqueItems": True}),
+    Form("a list, each item an absolute http or https URL", _not_twice),
+]
+Command = Annotated[
+    tuple[str, ...],
+    Form(
+        'a program and its arguments as a list, such as ["/usr/local/bin/purge-cache", "--all"], or [] for none',
+        _program,
+    ),
+]
