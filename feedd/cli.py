@@ -25,6 +25,7 @@ COMMANDS = {
     "ping": "ping",
     "serve": "serve",
     "print-config": "print_config",
+    "schema": "schema",
 }
 """The module of each command, in the order in which help and README list them: the sooner needed, the higher up."""
 

@@ -47,12 +47,17 @@ def _property(item: FieldInfo) -> dict[str, Any]:
 
 
 def _value(item: FieldInfo) -> dict[str, Any]:
-    bare, form = unannotated(item.type)
-    plain = form is None and (bare is bool or get_origin(bare) is Literal)  # of which types editors show what they are
-    help_ = "" if plain else f" Write {words(item.type)}."
+    said = {"description": _meaning(item.type) + _help(item.type)}
     default = None if item.default is NODEFAULT else written(item.type, item.default)
     shown = {} if default is None else {"default": default}
-    return {**msgspec.json.schema(_in_toml(item.type)), "description": _meaning(item.type) + help_, **shown}
+    return said | msgspec.json.schema(_in_toml(item.type)) | said | shown
+
+
+def _help(kind: Any) -> str:
+    """What to write, unless editors show that by themselves."""
+    bare, form = unannotated(kind)
+    evident = form is None and (bare is bool or get_origin(bare) is Literal)
+    return "" if evident else f" Write {words(kind)}."
 
 
 def _meaning(kind: Any) -> str:
