@@ -6,7 +6,6 @@ a module of `feedd.commands`, which imports what it needs when it runs.
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -18,6 +17,7 @@ COMMANDS = {
     "run": "run",
     "build": "build",
     "check": "check",
+    "diff": "diff",
     "explain": "explain",
     "status": "status",
     "reload": "reload",
@@ -26,6 +26,8 @@ COMMANDS = {
     "serve": "serve",
     "print-config": "print_config",
     "schema": "schema",
+    "completion": "completion",
+    "man": "man",
 }
 """The module of each command, in the order in which help and README list them: the sooner needed, the higher up."""
 
@@ -54,9 +56,11 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        near = get_close_matches(args[0], COMMANDS, 1)
-        if near and args[0] not in COMMANDS:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean {near[0]!r}?")
+        if args[0] not in COMMANDS:
+            from difflib import get_close_matches  # late: only a mistake needs it
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            ctx.fail(f"No such command {args[0]!r}. " + (f"Did you mean {near[0]!r}?" if near else "See `feedd --help`."))
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -80,6 +84,12 @@ def main() -> None:
     Exit codes: 0 fine, 1 done but with problems in the content or the output, 2 wrong usage, 78 wrong configuration,
     130 interrupted, 141 nobody reads the output any more.
     """
+    click.get_current_context().color = _coloured()
+
+
+def _coloured() -> bool | None:
+    """Whether output is coloured, as no-color.org and force-color.org have it; None: on terminals."""
+    return False if os.environ.get("NO_COLOR") else bool(os.environ.get("FORCE_COLOR")) or None
 
 
 def _say_no_more() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from feedd.commands.edges import here, load, open_pipeline, run
+from feedd.commands.names import ARTICLE, FEED
 from feedd.commands.options import configured, jsonable
 from feedd.commands.terminal import SHOWN, print_json, refuse
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: feedd explain content/news/2024-05-31-a-story.md topics/ai")
 @configured
 @jsonable
-@click.argument("article")
-@click.argument("feed", required=False)
+@click.argument("article", type=ARTICLE)
+@click.argument("feed", required=False, type=FEED)
 def command(file: Path, as_json: bool, article: str, feed: str | None) -> None:
     """Say why ARTICLE is in FEED or not: each rule, in order.
 

@@ -3,6 +3,7 @@
 In: problems and values. Out: text, coloured on terminals alone, or JSON. Finds nothing out.
 """
 
+import os
 import sys
 import time
 from collections import Counter
@@ -20,6 +21,9 @@ FINE, PROBLEMS, USAGE, CONFIGURATION, INTERRUPTED, UNREAD = 0, 1, 2, 78, 130, 14
 """The exit codes: fine; done but with problems in the content or the output; wrong usage; wrong configuration;
 interrupted; nobody reads the output any more.
 """
+
+_BAR = 24  # letters
+_REDRAWN = 0.1  # seconds after which progress is shown anew
 
 SHOWN = 20
 """Of what may be thousands, how many a command shows that does not list all: problems of a build, names of feeds."""
@@ -90,16 +94,23 @@ def quiet(what: str, done: int, total: int) -> None:
 
 
 def progress() -> "Progress":
-    """Progress on one line of a terminal, ten times a second; none elsewhere."""
-    if not sys.stderr.isatty():
+    """A bar on the last line of a terminal, drawn ten times a second, which goes when all is done; none elsewhere."""
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return quiet
     last = [0.0]
 
     def show(what: str, done: int, total: int) -> None:
         moment = time.monotonic()
-        if moment - last[0] > 0.1 or done == total:
+        if moment - last[0] > _REDRAWN or done == total:
             last[0] = moment
-            of = f"/{total}" if total else ""
-            click.echo(f"\r\x1b[K{what} {done}{of}" if done != total else "\r\x1b[K", err=True, nl=False)
+            click.echo(f"\r\x1b[K{'' if done == total else _bar(what, done, total)}", err=True, nl=False)
 
     return show
+
+
+def _bar(what: str, done: int, total: int) -> str:
+    """`articles [######..................] 5,021/20,000`; without a bar while nobody knows of how many."""
+    if not total:
+        return f"{what} {done:,}"
+    full = min(_BAR, _BAR * done // total)
+    return f"{what} [{'#' * full}{'.' * (_BAR - full)}] {done:,}/{total:,}"
