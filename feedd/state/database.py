@@ -166,7 +166,7 @@ class Database:
         `blank`.
         """
         self.close()
-        if self.path and self.durable and error.problem.kind == _DAMAGED and not blank:
+        if self.path and self.durable and error.problem.kind == DAMAGED and not blank:
             return _replaced(self.path, error.problem.what, 0)
         connection = _in_memory(self.path) if self.path and not blank else _blank()
         return Database(connection, self.path, (error.problem,))
@@ -361,11 +361,12 @@ def _replaced(path: Path, why: str, patience: float) -> Database:
         return Database(_in_memory(path), path, (_unusable(str(again), str(path)),))
 
 
-_DAMAGED = "state-damaged"
+DAMAGED = "state-damaged"
+"""The kind of the problem of a state that is not usable as it is, wherever it lies."""
 
 
 def _damaged(what: str, file: str) -> Problem:
-    return Problem(_DAMAGED, what, "Nothing to do; delete the old file when nobody needs it.", file, field="state.path")
+    return Problem(DAMAGED, what, "Nothing to do; delete the old file when nobody needs it.", file, field="state.path")
 
 
 def _unusable(what: str, file: str) -> Problem:
