@@ -5,14 +5,15 @@ In: the configuration's file. Out: what a command works on; where that cannot be
 
 import sys
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from feedd import __version__
 from feedd.commands.terminal import CONFIGURATION, fail, print_json, quiet, say
-from feedd.errors import ConfigError, FeeddError, Problem
+from feedd.errors import ConfigError, ControlError, FeeddError, Problem
 
 if TYPE_CHECKING:
     from feedd.config import Config
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
     from feedd.pipeline import Pipeline, Report
     from feedd.run import Progress
     from feedd.service import inbox
+    from feedd.service.inbox import Reply
     from feedd.status import Kind
+
+_PATIENCE = 5.0  # seconds that the daemon has to tell its version
 
 
 def now() -> int:
@@ -36,12 +40,14 @@ def here() -> Path:
         return Path("/")
 
 
-def load(file: Path, otherwise: str = "") -> "Config":
-    """The configuration. If it is wrong, what follows from that is said after its problems."""
+def load(file: Path, otherwise: str = "", instead_of: Path | None = None) -> "Config":
+    """The configuration, perhaps as it would be in the place of another file. If it is wrong, what follows from that is
+    said after its problems.
+    """
     from feedd.config import load as load_config
 
     try:
-        return load_config(file)
+        return load_config(file, instead_of)
     except ConfigError as error:
         for problem in error.problems:
             say(problem)
@@ -72,8 +78,8 @@ def open_pipeline(
     return Pipeline(config, database, directory, progress or quiet, look=begun), list(database.problems)
 
 
-def run(pipeline: "Pipeline", approve: bool = False) -> "Report":
-    """A run, now."""
+def run(pipeline: "Pipeline", approve: "bool | tuple[str, ...]" = False) -> "Report":
+    """A run, now; `approve` as in `Pipeline.run`."""
     try:
         return pipeline.run(now(), approved=approve)
     except FeeddError as error:
@@ -100,12 +106,11 @@ def ask(
     timeout: float | None = None,
 ) -> "Kind":
     """What the daemon answers, of which JSON is all that there is to print; its problems are said."""
-    from feedd.service.control import ask as ask_daemon
     from feedd.status import read
 
-    place = socket or _place_of_socket(file)
+    place = socket or place_of_socket(file)
     try:
-        reply = ask_daemon(place, command, timeout)
+        reply = asked(place, command, timeout)
         if as_json:
             print_json(reply)
         answer = read(reply, kind)
@@ -116,7 +121,38 @@ def ask(
     return answer
 
 
-def _place_of_socket(file: Path) -> Path:
+def asked(
+    place: Path,
+    command: "inbox.Command",
+    timeout: float | None = None,
+    names: tuple[str, ...] = (),
+    digest: str = "",
+) -> "Reply":
+    """What the daemon whose socket is at `place` answers; `names` and `digest` as in `inbox.Question`.
+
+    Raises ControlError where there is none, and where it is of a version that does not know what it is asked for.
+    """
+    from feedd.service.control import ask as ask_daemon
+
+    reply = ask_daemon(place, command, timeout, names, digest)
+    if any(isinstance(one, dict) and one.get("kind") == "not-understood" for one in reply.get("problems", ())):
+        raise ControlError(_of_another_version(place, command))
+    return reply
+
+
+def _of_another_version(place: Path, command: str) -> Problem:
+    """That a daemon does not know a command, with its version if it tells that."""
+    from feedd.service.control import ask as ask_daemon
+
+    status: Any = {}
+    with suppress(FeeddError):
+        status = ask_daemon(place, "status", _PATIENCE).get("status") or {}
+    version = f"of version {status['version']}" if isinstance(status, dict) and "version" in status else "another one"
+    what = f"feedd run is {version}, this is {__version__}: it does not know what `feedd {command}` asks for"
+    return Problem("other-version", what, "Restart it: `systemctl restart feedd`.", str(place))
+
+
+def place_of_socket(file: Path) -> Path:
     """Where the daemon listens. A configuration that is wrong is told of only if that cannot be made out of it: what
     the daemon says of it is what is asked for.
     """

@@ -1,9 +1,9 @@
 """Control: the Unix socket over which a running daemon is asked and told.
 
 In, at the daemon: connections, each of which brings one line of JSON, `{"command": "status"}` or another command of
-`inbox.Command`, with `names` and a `digest` where it takes any (`inbox.Question`). Out: one line of JSON each (`feedd.status`), which the loop gives: here a request only becomes a
-`Question` in the inbox. In, at the commands: a path and a command; out: the reply, or a ControlError that says what to
-do.
+`inbox.Command`, with `names` and a `digest` where it takes any (`inbox.Question`). Out: one line of JSON each
+(`feedd.status`), which the loop gives: here a request only becomes a `Question` in the inbox. In, at the commands: a
+path and a command; out: the reply, or a ControlError that says what to do.
 
 One thread serves all connections and waits for none of them. Who may connect, the file system decides: the socket is
 its owner's and its group's. Does not know what the commands mean.

@@ -43,6 +43,8 @@ PAUSES = Pauses()
 class Web:
     """What one configuration asks for. Sockets that `former` has open at the same addresses are shared with it.
 
+    `serves` and `monitoring` are the addresses of both, "" for none.
+
     Raises ServeError where an address cannot be listened at; `former` is as it was then.
     """
 
@@ -68,6 +70,7 @@ class Web:
         except BaseException:
             self._let_go(former)
             raise
+        self.serves, self.monitoring = (self._said(one) for one in (feeds, monitoring))
         self._sockets = [one for one in (feeds, monitoring) if one]
         self._places = [one.spoken for one in self._own.values()] or [spoken(one) for one in self._sockets]
         shown, told = (one.fileno() if one else None for one in (feeds, monitoring))
@@ -88,6 +91,11 @@ class Web:
         mode = PUBLIC if table == "server" else PRIVATE
         self._own[address] = kept or Listening(address, field, mode)
         return self._own[address].socket
+
+    def _said(self, listener: socket | None) -> str:
+        """The address of a socket, as a person or a browser takes it; "" without one."""
+        own = next((one.spoken for one in self._own.values() if one.socket is listener), "")
+        return own or (spoken(listener) if listener else "")
 
     def suits(self, config: Config) -> bool:
         """Whether another configuration asks for the same."""

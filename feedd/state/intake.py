@@ -301,7 +301,8 @@ class Intake:
         edits.held = tuple(map(self._held, in_order[:MOST_HELD]))
         before = f", after the {self._lately} that left within a minute" if self._lately else ""
         what = f"{len(lost)} of {public} published articles would leave the feeds at once{before}; these stay"
-        remedy = "If that is meant: `feedd approve`, which lists them, or `feedd build --approve`. Else restore the content."
+        remedy = "If that is meant, `feedd approve` lists and frees them, as `feedd build --approve` does unasked. Else"
+        remedy += " restore the content."
         edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
         return True
 
