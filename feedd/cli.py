@@ -22,6 +22,7 @@ COMMANDS = {
     "status": "status",
     "reload": "reload",
     "approve": "approve",
+    "prune": "prune",
     "ping": "ping",
     "serve": "serve",
     "print-config": "print_config",
@@ -60,7 +61,8 @@ class _Commands(click.Group):
             from difflib import get_close_matches  # late: only a mistake needs it
 
             near = get_close_matches(args[0], COMMANDS, 1)
-            ctx.fail(f"No such command {args[0]!r}. " + (f"Did you mean {near[0]!r}?" if near else "See `feedd --help`."))
+            remedy = f"Did you mean {near[0]!r}?" if near else "See `feedd --help`."
+            ctx.fail(f"No such command {args[0]!r}. {remedy}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:

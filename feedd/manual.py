@@ -1,11 +1,13 @@
-"""The manual page feedd(1), out of the commands.
+"""The manual pages: feedd(1) out of the commands, feedd.toml(5) out of the schema of the configuration.
 
-In: the command line as click knows it. Out: a page in the macros of man(7), as groff and mandoc read it. Every word is
-that of `--help`, so that nothing can be forgotten here.
+In: the command line as click knows it, or the schema. Out: a page in the macros of man(7), as groff and mandoc read it.
+Every word is that of `--help` or of the schema, so that nothing can be forgotten here.
 """
 
+import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import click
 
@@ -18,7 +20,7 @@ ENVIRONMENT = {
 """The variables that commands read."""
 
 
-def page(main: click.Group, version: str) -> str:
+def of_commands(main: click.Group, version: str) -> str:
     """The page about all commands of `main`, whose help ends with a paragraph on exit codes, `0 fine, 1 …`."""
     root = click.Context(main, info_name="feedd")
     about, *further, exits = _paragraphs(main.help or "")
@@ -31,8 +33,51 @@ def page(main: click.Group, version: str) -> str:
         *(line for name in main.list_commands(root) for line in _command(main, name, root)),
         *(".SH EXIT STATUS", *_terms(_codes(exits))),
         *(".SH ENVIRONMENT", *_terms(ENVIRONMENT.items())),
+        *(".SH SEE ALSO", ".BR feedd.toml (5)"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def of_configuration(schema: Mapping[str, Any], version: str) -> str:
+    """The page about all tables and keys that a schema of the configuration describes."""
+    lines = [
+        f'.TH FEEDD.TOML 5 "" "feedd {version}" "File Formats"',
+        *(".SH NAME", "feedd.toml \\- configuration of feedd"),
+        *(".SH DESCRIPTION", _text(_ABOUT_CONFIGURATION)),
+        *(line for name, table in schema["properties"].items() for line in _table(name, table)),
+        *(".SH SEE ALSO", ".BR feedd (1)"),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+_ABOUT_CONFIGURATION = (
+    "A TOML file. Relative paths start from its directory. A key that is left out has the default that is shown here."
+    " `feedd check` tells whether a file is right."
+)
+
+
+def _table(name: str, table: Mapping[str, Any]) -> Iterator[str]:
+    """A table, its keys, and the tables below it; one that may be there many times is in double brackets."""
+    every, required = _keys(table) or {}, table.get("items", table).get("required", ())
+    yield from (f".SH {_text(f'[[{name}]]' if 'items' in table else f'[{name}]')}", _text(table["description"]))
+    settings = {key: one for key, one in every.items() if not _keys(one)}
+    yield from _terms((_setting(key, one, key in required), one["description"]) for key, one in settings.items())
+    for key, one in every.items():
+        if _keys(one):
+            yield from _table(f"{name}.{key}", one)
+
+
+def _keys(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The keys of a table, or of each of several; None for what is none."""
+    found: Mapping[str, Any] | None = value.get("items", value).get("properties")
+    return found
+
+
+def _setting(key: str, value: Mapping[str, Any], required: bool) -> str:
+    """A key with its default, as TOML has it, if it has one."""
+    if "default" in value:
+        return f"{key} = {json.dumps(value['default'], ensure_ascii=False)}"
+    return f"{key} (required)" if required else key
 
 
 def _command(main: click.Group, name: str, root: click.Context) -> Iterator[str]:
@@ -78,7 +123,8 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _text(words: str) -> str:
-    """Words as roff takes them literally: what starts a command or an escape does not; code in bold."""
+    """Words as roff takes them literally, in ASCII: what starts a command or an escape does not; code in bold."""
     plain = words.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace('"', "\\(dq")
     guarded = "\\&" + plain if plain.startswith(".") else plain
-    return re.sub(r"`([^`]+)`", r"\\fB\1\\fR", guarded)
+    bold = re.sub(r"`([^`]+)`", r"\\fB\1\\fR", guarded)
+    return re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", bold)

@@ -16,9 +16,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from feedd import __version__
 from feedd.cli import COMMANDS, find_command, main
-from feedd.manual import ENVIRONMENT, page
+from feedd.config import headers, keys, table_of
+from feedd.manual import ENVIRONMENT, of_commands
 from feedd.testing import Site
 
 PROGRAM = Path(sys.executable).parent / "feedd"
@@ -141,27 +141,27 @@ def test_completion_says_nothing_but_the_script(tmp_path: Path) -> None:
     assert done.stderr == b""
 
 
-# The manual page
+# The manual pages
 
-MANUAL = page(main, __version__)
-
-
-def test_manual_page_is_what_the_command_prints() -> None:
-    assert CliRunner().invoke(main, ["man"]).output == MANUAL
+READERS = ["groff -man -ww -Tutf8", "mandoc -Tutf8"]
 
 
-def read_by(program: list[str]) -> str:
-    """The page as text, one space between words; what the program complains of is a failure."""
+def manual(page: str) -> str:
+    return CliRunner().invoke(main, ["man", page], catch_exceptions=False).output
+
+
+def read_by(program: list[str], page: str) -> str:
+    """A page as text, one space between words; what the program complains of is a failure."""
     needs(program[0])
-    done = subprocess.run(program, input=MANUAL, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(program, input=manual(page), capture_output=True, text=True, timeout=30, check=True)
     assert done.stderr == ""
     plain = re.sub(r".\x08|\x1b\[[\d;]*m", "", done.stdout).replace("‐", "-").replace("−", "-")
     return " ".join(plain.split())
 
 
-@pytest.mark.parametrize("program", ["groff -man -ww -Tutf8", "mandoc -Tutf8"])
+@pytest.mark.parametrize("program", READERS)
 def test_manual_page_holds_every_command_with_its_options_and_example(program: str) -> None:
-    text = read_by(program.split())
+    text = read_by(program.split(), "feedd")
 
     for name in COMMANDS:
         command = find_command(name)
@@ -174,9 +174,21 @@ def options_of(command: click.Command) -> list[list[str]]:
     return [parameter.opts for parameter in command.params if isinstance(parameter, click.Option)]
 
 
-def test_manual_page_has_no_flaw_that_mandoc_knows() -> None:
+@pytest.mark.parametrize("program", READERS)
+def test_manual_page_holds_every_key_with_its_meaning(program: str) -> None:
+    text = read_by(program.split(), "feedd.toml")
+
+    for header, table in headers():
+        _, _, own = text.partition(f" {header} ")
+        for key, item in keys(table).items():
+            assert f" {key}{' (required)' if item.required else ''} " in own or table_of(item.type)[0]
+    assert "limit = 50 The most entries in a feed. Write a whole number from 1 to 1000." in text
+
+
+@pytest.mark.parametrize("page", ["feedd", "feedd.toml"])
+def test_manual_page_has_no_flaw_that_mandoc_knows(page: str) -> None:
     needs("mandoc")
-    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning"], input=MANUAL, capture_output=True, text=True)
+    done = subprocess.run(["mandoc", "-T", "lint", "-W", "warning"], input=manual(page), capture_output=True, text=True)
     flaws = [
         line for line in done.stdout.splitlines() if "missing date" not in line
     ]  # it is of a version, not of a day
@@ -187,7 +199,7 @@ def test_manual_page_has_no_flaw_that_mandoc_knows() -> None:
 def test_what_is_code_in_help_is_bold_and_nothing_is_taken_for_a_request() -> None:
     group = click.Group("x", help="About.\n\n.dot `code` back\\slash 'quote\n\nExit codes: 0 fine.")
 
-    assert r"\&.dot \fBcode\fR back\eslash \(aqquote" in page(group, "1")
+    assert r"\&.dot \fBcode\fR back\eslash \(aqquote" in of_commands(group, "1")
 
 
 def test_manual_page_names_the_variables_that_commands_read() -> None:
