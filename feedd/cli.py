@@ -14,6 +14,7 @@ import click
 from feedd import __version__
 
 COMMANDS = {
+    "init": "init",
     "run": "run",
     "build": "build",
     "check": "check",

@@ -10,7 +10,8 @@ An expected failure is raised where it arises, as one of
     ├── PublishError   a document cannot be put in its place, or another feedd does so; caught in `pipeline` and `cli`
     ├── StateError     the state cannot be read or written; caught in `pipeline`
     ├── ControlError   the daemon cannot be reached, or its socket not be made; caught in `cli` and `daemon`
-    └── ServeError     nobody can listen where feeds or monitoring are to be served; caught in `cli` and `daemon`
+    ├── ServeError     nobody can listen where feeds or monitoring are to be served; caught in `cli` and `daemon`
+    └── SetupError     a new site cannot be made; caught in `commands.init`
 
 and travels on from there as a `Problem`, a value in the report of the run. This module knows nothing else of feedd.
 """
@@ -91,3 +92,7 @@ class ControlError(FeeddError):
 
 class ServeError(FeeddError):
     """An address cannot be listened at."""
+
+
+class SetupError(FeeddError):
+    """A new site cannot be made."""

@@ -21,7 +21,7 @@ from feedd.testing import Site, article
 from feedd.workers import FEW
 
 ABOUT_ITSELF = {"schema", "completion", "man"}
-CONFIGURED = [command for command in COMMANDS if command not in ABOUT_ITSELF]
+CONFIGURED = [command for command in COMMANDS if command not in ABOUT_ITSELF | {"init"}]
 ANSWERING = [command for command in CONFIGURED if command not in {"run", "serve", "print-config"}]
 """The others log, or print what a program reads already."""
 RUNS = ["build", "check", "explain"]
