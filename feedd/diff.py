@@ -205,14 +205,14 @@ class Rehearsed:
 
     def feed(self, named: str, here: Path) -> str | None:
         """The name of a feed, before or after, that somebody calls so; `explain.find_feed` tells how."""
-        from feedd.explain import find_feed
+        from feedd.named import find_feed
 
         found = find_feed(self._pipeline, named, here)
         return found or (named if Ledger(self._state).feed(named) else None)
 
     def near_feed(self, named: str) -> str | None:
         """The feed that was probably meant by a name that none has."""
-        from feedd.explain import near_feed
+        from feedd.named import near_feed
 
         return near_feed(self._pipeline, named)
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedd.explain import Explanation, explain, find, find_feed
+from feedd.explain import Explanation, explain
+from feedd.named import find, find_feed
 from feedd.pipeline import Pipeline
 from feedd.testing import Site, article, bound_by_permissions
 
@@ -85,8 +86,8 @@ TOPICLESS = article("a", topics=None)
 LATER = article("b", publishedDateTime="2024-05-02T08:00:00Z")
 
 KEPT_OUT = {
-    "not-content": Case({"a.txt": GOOD}, "content", "not matched by content.include", path="a.txt"),
-    "excluded": Case({"_data/a.md": GOOD}, "content", "or excluded", path="_data/a.md"),
+    "not-content": Case({"a.txt": GOOD}, "content", "is not matched by content.include: **/*.md", path="a.txt"),
+    "excluded": Case({"_data/a.md": GOOD}, "content", "is excluded by **/_data/**", path="_data/a.md"),
     "hidden": Case({".drafts/a.md": GOOD}, "content", path=".drafts/a.md"),
     "gone": Case({"b.md": LATER}, "file", "there is no such file", before={"a.md": GOOD, "b.md": LATER}),
     "never-there": Case({"b.md": LATER}, "file", "there is no such file"),
@@ -98,14 +99,17 @@ KEPT_OUT = {
         {"a.md": "---\npublished: false\ntitle: [\n---\n"}, "front-matter", "its text says not to publish it"
     ),
     "broken-and-withdrawn-since": Case(
-        {"a.md": "---\npublished: false\ntitle: [\n---\n"}, "published", "not true", before={"a.md": GOOD}
+        {"a.md": "---\npublished: false\ntitle: [\n---\n"},
+        "published",
+        "its text, which cannot be read, says not to publish it",
+        before={"a.md": GOOD},
     ),
     "without-title": Case({"a.md": article("")}, "front-matter", "title: is missing"),
-    "unpublished": Case({"a.md": article("a", published=False)}, "published", "published is not true"),
+    "unpublished": Case({"a.md": article("a", published=False)}, "published", "published is false"),
     "published-missing": Case({"a.md": article("a", published=None)}, "published"),
     "published-as-text": Case({"a.md": article("a", published="true")}, "published"),
     "unpublished-since": Case({"a.md": article("a", published=False)}, "published", before={"a.md": GOOD}),
-    "deleted": Case({"a.md": article("a", deleted=True)}, "removed", "deleted or removed is true"),
+    "deleted": Case({"a.md": article("a", deleted=True)}, "removed", "deleted is true"),
     "removed": Case({"a.md": article("a", removed=True)}, "removed"),
     "id-of-another": Case({"x/a.md": GOOD, "y/a.md": GOOD}, "id", "articles/a, which x/a.md keeps", path="y/a.md"),
     "embargo": Case(
@@ -152,7 +156,9 @@ KEPT_OUT = {
         "articles/b tells the same story and came first",
     ),
     "limit": Case({"a.md": GOOD, "b.md": LATER}, "limit", "not among the first 1 (newest)", **hot("limit = 1")),
-    "switched-off": Case({"a.md": GOOD}, "feed", "no such feed any more", feed="topics/ai", before={"a.md": GOOD}),
+    "switched-off": Case(
+        {"a.md": GOOD}, "feed", "there is no such feed: output.topics is false", feed="topics/ai", before={"a.md": GOOD}
+    ),
 }
 
 
@@ -245,7 +251,7 @@ def test_an_article_excluded_under_the_guard_is_in(tmp_path: Path) -> None:
     explanation = explained(site, "news/a.md")
     assert explanation.shown_in("all")
     assert [says(explanation, rule) for rule in ("content", "guard")] == [
-        "not matched by content.include, or excluded",
+        "is excluded by news/**",
         "it would leave, but is held back: too many would at once, or the content cannot be listed",
     ]
     assert len(addresses(site, "all")) == 1

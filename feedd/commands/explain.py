@@ -28,7 +28,8 @@ def command(file: Path, as_json: bool, article: str, feed: str | None) -> None:
     topics/ai or providers/news.example, or one of its documents, such as feeds/topics/ai.atom. Without FEED, all
     that could hold it are explained.
     """
-    from feedd.explain import explain, find, find_feed
+    from feedd.explain import explain
+    from feedd.named import find, find_feed
 
     pipeline, _ = open_pipeline(load(file), dry_run=True)
     with closing(pipeline):
@@ -57,7 +58,7 @@ def _say_explanation(explanation: "Explanation", feed: str | None) -> None:
 
 def _other_feeds(pipeline: "Pipeline", named: str) -> str:
     """What to name instead of a feed that there is not: the nearest, else some that there are."""
-    from feedd.explain import feed_names, near_feed
+    from feedd.named import feed_names, near_feed
 
     near, names = near_feed(pipeline, named), sorted(feed_names(pipeline))
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""

@@ -212,10 +212,24 @@ def says_withdrawn(data: bytes) -> bool:
     A line `published:` with any other value than a plain true says so, as does `deleted:`, `removed:` or `draft:` with
     any other than false, wherever it stands: in a broken file nobody knows where the front matter ends.
     """
+    return _withdrawal(data)[1] is not None
+
+
+def withdrawn_at(data: bytes) -> tuple[str, int] | None:
+    """The first key by which it says so, and its line, counted from 1."""
+    text, found = _withdrawal(data)
+    if found is None:
+        return None
+    key = re.sub(rb"[^a-z]", b"", found[0].partition(b":")[0].lower()).decode()
+    return key, text.count(b"\n", 0, found.start()) + 1
+
+
+def _withdrawal(data: bytes) -> tuple[bytes, re.Match[bytes] | None]:
+    """The text with plain line ends, and where it says that it is not to be seen."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         data = data.decode("utf-16", "replace").encode()
-    text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return _SAYS_WITHDRAWN.search(text.removeprefix(b"\xef\xbb\xbf")) is not None
+    text = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n").removeprefix(b"\xef\xbb\xbf")
+    return text, _SAYS_WITHDRAWN.search(text)
 
 
 def _broken(kind: str, what: str, remedy: str, line: int | None = None) -> NoReturn:

@@ -6,7 +6,7 @@ references within a list). Holds no titles, files or documents; decides nothing 
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from feedd.feeds.select import Card, place
 
@@ -25,6 +25,10 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._cards)
+
+    def __iter__(self) -> Iterator[Card]:
+        """Every card, in no order."""
+        return iter(self._cards.values())
 
     def fill(self, cards: Iterable[Card]) -> None:
         """Take in many cards at once, whose ids are new: quicker than one by one, since shelves are sorted once."""

@@ -125,6 +125,11 @@ class Ledger:
         """The feeds of which it is not known which entries are in them: an earlier version did not keep that."""
         return {name for (name,) in self._execute("SELECT name FROM feed WHERE members IS NULL")}
 
+    def all_members(self) -> Iterator[tuple[str, bool, tuple[str, ...]]]:
+        """Every feed, whether it must be written again because that failed, and the ids of the entries in it."""
+        for name, stale, members in self._execute("SELECT name, stale, members FROM feed"):
+            yield name, bool(stale), _decode_ids(members) if members else ()
+
     def keep_feed(self, name: str, feed: KnownFeed) -> None:
         """Remember a feed."""
         listing = _encode(feed.listing) if feed.listing else None

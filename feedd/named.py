@@ -1,0 +1,100 @@
+"""Named: which article, or which feed, somebody means by what they call it.
+
+In: words as they were typed, and the directory in which they were. Out: the path of an article, or the name of a feed.
+Asks a pipeline that has just run what there is, and the disk for files that no run could read.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+from feedd.content.source import shown
+from feedd.content.text import key
+from feedd.desk import Desk
+from feedd.feeds.formats import FORMATS
+from feedd.pipeline import Pipeline
+
+
+def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
+    """The path of an article that somebody names by its path below the content directory or as seen from the directory
+    `here`, by its id, or by its file name. Where both paths lead to a file the former wins, since messages name files
+    like that, unless `./`, `../` or `/` says that the latter is meant.
+    """
+    below, seen = named.removeprefix("./"), _below(Path(desk.tree.root), named, here)
+    for path in (seen, below) if named.startswith(("./", "../", "/")) else (below, seen):
+        if path and ((shown(path) == path and known.index.row(path)) or _is_there(desk, path)):
+            return path
+    if shown(named) != named:  # no id and no name that is known holds such bytes
+        return None
+    holders = known.index.holders(named)
+    return holders[0].path if holders else known.index.path_of_name(named)
+
+
+def feed_names(known: Pipeline) -> set[str]:
+    """The feeds that can be asked for: those that there are, and those whose first article is yet to appear."""
+    return {*known.feed_names(), *known.catalogue.names()}
+
+
+def near_feed(known: Pipeline, named: str) -> str | None:
+    """The feed that was probably meant by a name that none has: one whose last part is like that of the name."""
+    folder, _, last = _without_format(named).rpartition("/")
+    names = sorted(feed_names(known), key=lambda name: (name.rpartition("/")[0] == folder, name))
+    lasts = {name.rpartition("/")[2]: name for name in names}  # of two with one last part that in the folder counts
+    found = get_close_matches(key(last[:100]), lasts, 1)
+    return lasts[found[0]] if found else None
+
+
+def find_feed(known: Pipeline, named: str, here: Path, also: frozenset[str] = frozenset()) -> str | None:
+    """The name of a feed that somebody names by it, by a former name, or by one of its documents: its path below the
+    output directory or as seen from the directory `here`, or its address. `also` are names that count although there
+    are no such feeds.
+    """
+    names = feed_names(known) | also
+    for name in _names(known, named, here):
+        present = known.desk.plan.former.get(name, name)
+        if present in names:
+            return present
+    return None
+
+
+def former_name(known: Pipeline, named: str, here: Path) -> str | None:
+    """The former name, if it is by one that somebody names a feed."""
+    return next((name for name in _names(known, named, here) if name in known.desk.plan.former), None)
+
+
+def _names(known: Pipeline, named: str, here: Path) -> Iterator[str]:
+    """All that may be meant by a word, as names of feeds."""
+    output = known.config.output.path
+    below = named.removeprefix(known.config.site.feeds_url).removeprefix("./")
+    for path in (below, below.removeprefix(f"{output.name}/"), _below(output, named, here)):
+        yield path
+        yield _without_format(path)
+
+
+def _below(root: Path, named: str, here: Path) -> str:
+    """A path as seen from `here` as seen from `root`; empty for one that does not lead below it."""
+    place = Path(os.path.normpath(here / named))
+    # Either may have been reached through symbolic links; the last part may be one itself, and is named as that.
+    for folder, top in ((place.parent, root), (_real(place.parent), _real(root))):
+        if folder.is_relative_to(top):
+            return (folder.relative_to(top) / place.name).as_posix()
+    return ""
+
+
+def _real(folder: Path) -> Path:
+    return Path(os.path.realpath(folder))  # `resolve` raises for a loop of links
+
+
+def _without_format(path: str) -> str:
+    name, _, suffix = path.rpartition(".")
+    return name if suffix in FORMATS else path
+
+
+def _is_there(desk: Desk, path: str) -> bool:
+    """Whether something that can be asked about lies at a path: a file, also one that cannot be read, or a link."""
+    try:
+        return desk.tree.read(path, 0) is not None or Path(desk.tree.root, path).is_symlink()
+    except OSError as error:  # there and unreadable, unless no file can have that name
+        return error.errno != errno.ENAMETOOLONG
