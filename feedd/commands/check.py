@@ -1,29 +1,161 @@
 """`feedd check`: every problem."""
 
 import sys
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from feedd.commands.edges import load, now
+from feedd.commands.edges import here, now
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import FINE, PROBLEMS, counted, print_json, say_problems, serious
+from feedd.commands.terminal import CONFIGURATION, FINE, PROBLEMS, fail, print_json, progress, quiet, refuse, serious
+from feedd.errors import ConfigError, FeeddError, Problem, Severity
+
+if TYPE_CHECKING:
+    from feedd.content.source import Tree
+
+_COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "suggestion": "cyan"}
 
 
-@click.command(epilog="Example: feedd check --json | jq '.problems[].file'")
+def _show_kinds(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from feedd.checks.kinds import KINDS
+
+        width = max(len(name) for kinds in KINDS.values() for name in kinds)
+        for about, kinds in KINDS.items():
+            click.echo(click.style(about, bold=True))
+            for name, what in kinds.items():
+                click.echo(f"  {name:<{width}}  {what}")
+        ctx.exit(FINE)
+
+
+@click.command(epilog="Example: feedd check --changed-since origin/main --format github")
 @configured
 @jsonable
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
-def command(file: Path, as_json: bool, strict: bool) -> None:
-    """Find every problem, in settings and content; write nothing."""
-    from feedd.check import check
+@click.option("--changed-since", metavar="REV", help="Only files that were changed since Git's REV, and new ones.")
+@click.option("--content-only", is_flag=True, help="Look at settings and content, not at the surroundings.")
+@click.option("--format", "form", type=click.Choice(["text", "github", "json"]), help="How problems are printed.")
+@click.option("--ignore", metavar="KIND", multiple=True, help="Leave out problems of a kind, or several: a,b.")
+@click.option("--kinds", is_flag=True, is_eager=True, expose_value=False, callback=_show_kinds, help="List all kinds.")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, allow_dash=True))
+def command(
+    file: Path,
+    as_json: bool,
+    strict: bool,
+    changed_since: str | None,
+    content_only: bool,
+    form: str | None,
+    ignore: tuple[str, ...],
+    files: tuple[Path, ...],
+) -> None:
+    """Find every problem, in settings, content and surroundings; write nothing.
+
+    With FILEs or folders, or with --changed-since, only the problems of these and of the settings: what a pre-commit
+    hook or a pull request needs. `-` reads a list of files from standard input, one a line or ended by NUL. Files that
+    are no content are passed over.
+
+    Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
+    """
+    from feedd.check import check, check_files
+    from feedd.checks.world import this_world
+    from feedd.config import load
     from feedd.desk import Desk
 
-    problems, states = check(Desk(load(file), thorough=True), file, now())
-    if as_json:
+    form = form or ("json" if as_json else "text")
+    ignored = _kinds(ignore)
+    if files and changed_since:
+        refuse("FILE and --changed-since name the files twice. Leave one of them out.")
+    missing = next((one for one in files if str(one) != "-" and not one.exists() and not one.is_symlink()), None)
+    if missing:
+        refuse(f"no file {str(missing)!r}. Name one that there is.")
+    try:
+        desk = Desk(load(file), thorough=True)
+        if files or changed_since:
+            problems, states = check_files(desk, file, _chosen(desk.tree, files, changed_since), now())
+        else:
+            world, shown = None if content_only else this_world(), progress() if form == "text" else quiet
+            problems, states = check(desk, file, now(), world, shown)
+        problems = [problem for problem in problems if problem.kind not in ignored]
+        _print(form, problems, states, partial(_place, file, desk.config.content.path), desk.config.content.path)
+    except ConfigError as error:
+        if form == "text":
+            fail(error)
+        _print(form, error.problems, {}, partial(_place, file, here()), here())
+        sys.exit(CONFIGURATION)
+    except FeeddError as error:
+        refuse(str(error))
+    doubtful = strict and any(problem.severity == "warning" for problem in problems)
+    sys.exit(PROBLEMS if serious(problems) or doubtful else FINE)
+
+
+def _kinds(names: Sequence[str]) -> set[str]:
+    from feedd.checks.kinds import unknown
+
+    kinds = {kind.strip() for name in names for kind in name.split(",") if kind.strip()}
+    if wrong := unknown(sorted(kinds)):
+        refuse(wrong)
+    return kinds
+
+
+def _chosen(tree: "Tree", files: Sequence[Path], revision: str | None) -> set[str]:
+    """The paths of content that are asked about. Raises FeeddError."""
+    from feedd.checks.chosen import below, changed_since, listed
+
+    if revision:
+        return below(tree, changed_since(Path(tree.root), revision))
+    named = list(files)
+    if Path("-") in named:
+        named += map(Path, listed(sys.stdin.buffer.read()))
+    return below(tree, named)
+
+
+def _place(file: Path, content: Path, name: str) -> Path:
+    """Where a problem's file lies: the configuration is named as from here, content as from its directory."""
+    return (here() if name == str(file) else content) / name
+
+
+# What is said
+
+
+def _print(form: str, problems: Sequence[Problem], states: dict[str, int], place: Any, content: Path) -> None:
+    if form == "json":
         print_json({"files": states, "problems": problems})
+    elif form == "github":
+        _print_for_github(problems, place, content)
     else:
-        say_problems(problems, len(problems))
-        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-        click.echo(f"files: {counts}; problems: {counted(problems)}")
-    sys.exit(PROBLEMS if serious(problems) or (strict and problems) else FINE)
+        _print_text(problems, states)
+
+
+def _print_for_github(problems: Sequence[Problem], place: Any, content: Path) -> None:
+    from feedd.checks.chosen import repository
+    from feedd.checks.report import github
+
+    try:
+        root = repository(content) or here()
+    except FeeddError:  # Git refuses, or there is none: paths from here are as good as any
+        root = here()
+    for line in github(problems, place, root):
+        click.echo(line)
+
+
+def _print_text(problems: Sequence[Problem], states: dict[str, int]) -> None:
+    from feedd.checks.report import counts, text
+
+    for line in text(problems, style=_styled):
+        click.echo(line, err=True)
+    files = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
+    click.echo(f"files: {files}; problems: {counts(problems) if problems else 'none'}{_advice(problems)}")
+
+
+def _styled(word: str, severity: Severity) -> str:
+    return click.style(word, fg=_COLOURS[severity])
+
+
+def _advice(problems: Sequence[Problem]) -> str:
+    if serious(problems):
+        return ". Mend the errors first: what they name is left out or not done"
+    warned = any(problem.severity == "warning" for problem in problems)
+    return ". Mend what is not meant so; --ignore KIND is for the rest" if warned else ""

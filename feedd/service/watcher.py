@@ -590,3 +590,11 @@ def _mount(fields: list[str]) -> _Mount:
 
 def _holds(folder: str, path: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def remote_mounts(path: Path, table: str) -> list[tuple[str, str]]:
+    """What of a directory is mounted from elsewhere, by a table of mounts as `read_mounts` gives it: the mounts that
+    hold it or lie in it, and their types.
+    """
+    mounts = _mounts(table, (os.path.realpath(path),))
+    return [(mount.point, mount.type) for mount in mounts if _REMOTE.fullmatch(mount.type)]
