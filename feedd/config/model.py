@@ -192,7 +192,7 @@ class Output(Struct, frozen=True):
     ] = True
     tombstones: Annotated[
         Duration,
-        Meta(description="How long Atom feeds tell that an article was withdrawn (RFC 6721; in Config: seconds)."),
+        Meta(description="How long Atom feeds tell that an article was withdrawn (RFC 6721)."),
     ] = 2592000
     all: Annotated[bool, Meta(description="Whether there is a feed of all articles.")] = True
     topics: Annotated[bool, Meta(description="Whether there is a feed for each topic.")] = True
@@ -233,9 +233,7 @@ class Server(Struct, frozen=True):
     """`[server]`: the HTTP server of `feedd run` and `feedd serve`."""
 
     listen: Annotated[Address, Meta(description="Where the feeds are served; empty: nowhere.")] = ""
-    max_age: Annotated[
-        Span, Meta(description="How long readers may keep what they got without asking again (in Config: seconds).")
-    ] = 300.0
+    max_age: Annotated[Span, Meta(description="How long readers may keep what they got without asking again.")] = 300.0
 
 
 class Monitoring(Struct, frozen=True):
@@ -267,19 +265,15 @@ class Guard(Struct, frozen=True):
 class Watch(Struct, frozen=True):
     """`[watch]`: how `feedd run` learns that files changed."""
 
-    quiet: Annotated[
-        Span, Meta(description="How long files were left alone before they are looked at (in Config: seconds).")
-    ] = 0.05
-    limit: Annotated[
-        Span, Meta(description="The longest that a change waits while others follow it (in Config: seconds).")
-    ] = 1.0
+    quiet: Annotated[Span, Meta(description="How long files were left alone before they are looked at.")] = 0.05
+    limit: Annotated[Span, Meta(description="The longest that a change waits while others follow it.")] = 1.0
     mode: Annotated[
         Literal["auto", "poll"],
         Meta(description="auto: the system tells what changed, where it can; poll: everything is looked at, often."),
     ] = "auto"
     poll: Annotated[
         Interval,
-        Meta(description="How often everything is looked at where the system does not tell (in Config: seconds)."),
+        Meta(description="How often everything is looked at where the system does not tell."),
     ] = 10.0
     configuration: Annotated[
         bool, Meta(description="Whether this file is loaded anew when it changes, as by `feedd reload`.")
@@ -291,10 +285,7 @@ class Schedule(Struct, frozen=True):
 
     rescan: Annotated[
         Rescan,
-        Meta(
-            description="How often everything is looked at although no change was seen (in Config: seconds), "
-            "or when, as in cron."
-        ),
+        Meta(description="How often everything is looked at although no change was seen, or when, as in cron."),
     ] = 3600.0
     timezone: Annotated[TimeZone, Meta(description="The time zone of rescan and of the schedules of feeds.")] = "UTC"
 
@@ -356,7 +347,7 @@ class FeedConfig(Struct, frozen=True):
     ] = None
     max_age: Annotated[
         Duration,
-        Meta(description="How long after publication an article stays (in Config: seconds); empty: for ever."),
+        Meta(description="How long after publication an article stays; empty: for ever."),
     ] = None
     limit: Annotated[int, Meta(ge=0, le=1000, description="The most entries in the feed; 0: as output.limit.")] = 0
     order: Annotated[Order, Meta(description="Which entries come first and, beyond the limit, stay.")] = "newest"
@@ -366,8 +357,9 @@ class FeedConfig(Struct, frozen=True):
 class Config(Struct, frozen=True):
     """The whole configuration.
 
-    As `load` and `parse` give it, every path is absolute and what is derived from another key is filled in:
-    `site.id_authority` from `site.url`, a feed's `title` from its name, a feed's `limit` from `output.limit`.
+    As `load` and `parse` give it, every path is absolute, every span of time a number of seconds, and what is derived
+    from another key is filled in: `site.id_authority` from `site.url`, a feed's `title` from its name, a feed's `limit`
+    from `output.limit`, `control.socket` from `state.path`.
     """
 
     site: Annotated[Site, Meta(description="The site that the feeds are about.")]

@@ -70,7 +70,7 @@ def written(kind: Any, value: Any) -> Any:
     bare, form = unannotated(kind)
     if get_origin(bare) is tuple:
         return [written(get_args(bare)[0], item) for item in value]
-    return form.write(value) if form and (value is not None or NoneType not in get_args(bare)) else value
+    return form.write(value) if form else value
 
 
 def _in_toml(kind: Any) -> Any:
