@@ -37,7 +37,7 @@ from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
 from feedd.state.intake import Edits, Held, Intake
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
-from feedd.state.pings import Pings
+from feedd.state.pings import HOOK, Pings
 from feedd.state.rendered import Rendered
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Pipeline:
             self._lost = lost
             self._work_on(self._database.rescued(error, blank=rescues > 0))
             self._rescued = True
-            again = Outcome(outcome.written)
+            again = Outcome(outcome.written, outcome.changed)
             return self._attempt(now, None, approved, again, (*faults, *self._database.problems), rescues + 1)
         except BaseException:
             self._catalogue, self._press, self._lost = None, None, lost
@@ -246,6 +246,7 @@ class Pipeline:
                 edits.held, edits.digest,
             )  # fmt: skip
         self.pings.note(outcome.news, self.config.websub.hubs, now)
+        self.pings.note(outcome.changed, (HOOK,), now)
         self._database.set("now", str(now).encode())
         self._database.set("due", str(report.due or "").encode())
         return report

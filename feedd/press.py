@@ -158,6 +158,8 @@ class Press:
             outcome.unchanged += 1
         if self.config.websub.hubs and self._is_news(name, path, digest, outcome):
             outcome.news.append(path)
+        if self.config.hooks.command and path != NAME and (placed.written or self._is_another(path, digest)):
+            outcome.changed[path] = None
         self._ledger.write(path, Written(name, digest, placed.size, placed.mtime))
 
     def _is_news(self, name: str, path: str, digest: bytes, outcome: Outcome) -> bool:
@@ -171,6 +173,11 @@ class Press:
             return False
         known = self._ledger.written(path)
         return known.digest != digest if known and known.digest else path in outcome.written
+
+    def _is_another(self, path: str, digest: bytes) -> bool:
+        """Whether a document is not known to be what it is, as after a run that was killed before it could say so."""
+        known = self._ledger.written(path)
+        return known is None or known.digest != digest
 
     # What a feed is from now on
 
@@ -462,6 +469,8 @@ class Press:
             self._ledger.doom(path)
         else:
             self._ledger.remove(path)
+            if self.config.hooks.command:
+                outcome.changed[path] = None
 
     # What is about all feeds
 

@@ -49,11 +49,13 @@ class Run(Struct, frozen=True):
 
 
 class Outcome(Struct):
-    """What a run has published so far. `written` is a set that keeps its order; `news` are the documents of feeds of
-    which hubs are to be told.
+    """What a run has published so far. `written` is a set that keeps its order, as is `changed`: all documents of which
+    the command of `[hooks]` is to be told, those that are gone included. `news` are the documents of feeds of which hubs
+    are to be told.
     """
 
     written: dict[str, None] = {}
+    changed: dict[str, None] = {}
     unchanged: int = 0
     problems: list[Problem] = []
     news: list[str] = []

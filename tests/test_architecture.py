@@ -81,7 +81,7 @@ MAY_ASK = (
     | {f"commands/{name}.py" for name in ("edges", "terminal", "build")}
     | {
         f"service/{name}.py"
-        for name in ("inbox", "watcher", "schedule", "log", "courier", "control", "post", "daemon", "web")
+        for name in ("inbox", "watcher", "schedule", "log", "courier", "hook", "control", "post", "daemon", "web")
     }
 )
 

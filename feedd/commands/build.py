@@ -13,8 +13,10 @@ from feedd.commands.edges import alone, load, look, open_pipeline, run
 from feedd.commands.hubs import tell
 from feedd.commands.options import configured, jsonable
 from feedd.commands.terminal import FINE, PROBLEMS, SHOWN, many, print_json, progress, say_problems, serious
+from feedd.errors import FeeddError, Problem
 
 if TYPE_CHECKING:
+    from feedd.config import Config
     from feedd.pipeline import Pipeline, Report
 
 
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Say what would be written; write nothing.")
 @click.option("--approve", is_flag=True, help="Let any number of articles leave the feeds at once.")
 @click.option("--no-ping", is_flag=True, help="Leave it to `feedd ping` to tell hubs of what changed.")
-def command(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bool) -> None:
+@click.option("--no-hooks", is_flag=True, help="Leave it to the next build to start the command of [hooks].")
+def command(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bool, no_hooks: bool) -> None:
     """Bring all feeds up to date, once.
 
-    Then the hubs of the configuration, if any, are told which documents changed. What they cannot be told now, the next
-    build tells.
+    Then the command and the hubs of the configuration, if any, are told which documents changed. What they cannot be
+    told now, the next build tells.
     """
     gc.disable()  # a run makes hardly any cycles, and looking for them would take 2 % of its time
     started = time.monotonic()
@@ -43,6 +46,8 @@ def command(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bo
         problems += [*report.problems, *pipeline.problems()]
         if not as_json:
             _say_report(report, pipeline, dry_run, time.monotonic() - started)
+        if config.hooks.command and not (dry_run or no_hooks):
+            problems += _call_hook(pipeline, config, file)
         if not (dry_run or no_ping):
             problems += tell(pipeline.pings, config)
         if as_json:
@@ -52,6 +57,18 @@ def command(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bo
             say_problems(problems, SHOWN)
     gc.freeze()  # nor are there any to be looked for when Python ends, which it would do at length
     sys.exit(PROBLEMS if serious(problems) else FINE)
+
+
+def _call_hook(pipeline: "Pipeline", config: "Config", file: Path) -> list[Problem]:
+    """Start the command of the configuration, and wait for it; what is wrong, as warnings. The ledger keeps what it is
+    yet to be told.
+    """
+    from feedd.service.hook import call
+
+    try:
+        return list(call(pipeline.pings, config, file, lambda _, line: click.echo(f"hook: {line}", err=True)))
+    except FeeddError as error:
+        return [error.problem]
 
 
 def _summary(report: "Report", pipeline: "Pipeline") -> dict[str, Any]:

@@ -19,6 +19,7 @@ from feedd.config.forms import (
     Address,
     Authority,
     BaseUrl,
+    Command,
     Count,
     Description,
     Domain,
@@ -229,6 +230,22 @@ class WebSub(Struct, frozen=True):
     hubs: Annotated[Hubs, Meta(description="The hubs that are told, and that feeds name.")] = ()
 
 
+class Hooks(Struct, frozen=True):
+    """`[hooks]`: what is started after feeds changed."""
+
+    command: Annotated[
+        Command,
+        Meta(
+            description="A program and its arguments (no shell), which is told of what changed on its standard input, "
+            "one path below output.path a line; empty: none. A relative path is seen from this file, a bare name is "
+            "looked for on PATH."
+        ),
+    ] = ()
+    timeout: Annotated[
+        Interval, Meta(description="How long it may take; then it is killed (in Config: seconds).")
+    ] = 60.0
+
+
 class Server(Struct, frozen=True):
     """`[server]`: the HTTP server of `feedd run` and `feedd serve`."""
 
@@ -373,6 +390,7 @@ class Config(Struct, frozen=True):
     ] = Output()
     pages: Annotated[Pages, Meta(description="What is there for browsers.")] = Pages()
     websub: Annotated[WebSub, Meta(description="Who is told at once that a feed changed.")] = WebSub()
+    hooks: Annotated[Hooks, Meta(description="What is started after feeds changed.")] = Hooks()
     server: Annotated[Server, Meta(description="The HTTP server for subscribers.")] = Server()
     monitoring: Annotated[Monitoring, Meta(description="The HTTP server for health and metrics.")] = Monitoring()
     state: Annotated[State, Meta(description="What feedd remembers.")] = State()

@@ -72,17 +72,17 @@ class Pings:
         self._executemany("INSERT OR REPLACE INTO ping (path, hub, since) VALUES (?, ?, ?)", rows)
 
     def forget(self, paths: Iterable[str]) -> None:
-        """These documents are no more: nobody is to be told of them."""
-        self._executemany("DELETE FROM ping WHERE path = ?", ((path,) for path in paths))
+        """These documents are no more: no hub is to be told of them."""
+        self._executemany(f"DELETE FROM ping WHERE path = ? AND {_OF_HUBS}", ((path,) for path in paths))  # noqa: S608
 
     def keep_to(self, hubs: Collection[str]) -> int:
         """Forget all other hubs; gives how many of them there were."""
         known = {hub for (hub,) in self._execute("SELECT hub FROM ping UNION SELECT url FROM hub")} - {HOOK}
         for hub in (others := known.difference(hubs)):
-            self.forget(hub)
+            self.dismiss(hub)
         return len(others)
 
-    def forget(self, hub: str) -> None:
+    def dismiss(self, hub: str) -> None:
         """A hub, or the command, is to be told of nothing any more."""
         self._execute("DELETE FROM ping WHERE hub = ?", (hub,))
         self.settle(hub)
