@@ -47,7 +47,8 @@ class _Approval:
             if listed.ok:
                 click.echo("nothing is kept in the feeds by the guard")
             return
-        click.echo(f"{many(listed.withheld, 'article')} would leave, and kept in the feeds by the guard:")
+        are = "is" if listed.withheld == 1 else "are"
+        click.echo(f"{many(listed.withheld, 'article')} would leave, and {are} kept in the feeds by the guard:")
         for one in listed.articles[:SHOWN]:
             click.echo(plainly(f"  {one.path}: {one.title}  {one.id}"))
             click.echo(plainly(f"      {one.why}; in {_feeds(one.feeds)}"))

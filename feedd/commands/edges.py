@@ -148,7 +148,8 @@ def _of_another_version(place: Path, command: str) -> Problem:
     with suppress(FeeddError):
         status = ask_daemon(place, "status", _PATIENCE).get("status") or {}
     version = f"of version {status['version']}" if isinstance(status, dict) and "version" in status else "another one"
-    what = f"feedd run is {version}, this is {__version__}: it does not know what `feedd {command}` asks for"
+    name = "approve" if command == "withheld" else command
+    what = f"feedd run is {version}, this is {__version__}: it does not know what `feedd {name}` asks for"
     return Problem("other-version", what, "Restart it: `systemctl restart feedd`.", str(place))
 
 
