@@ -7,7 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, cast, get_args, get_origin
 
 import msgspec
 import pytest
@@ -27,6 +27,7 @@ from feedd.config import (
     load,
     parse,
 )
+from feedd.config.schema import schema
 from feedd.errors import ConfigError, Problem
 
 BASE = Path("/srv/site")
@@ -320,7 +321,7 @@ BELOW_SITE = {
     "table like no other": (
         "[xyzzy.plugh]\n",
         "feedd.toml:5: xyzzy: is not a known table. "
-        "Known here: site, content, collection, taxonomy, output, pages, websub, server, monitoring, "
+        "Known here: site, content, collection, taxonomy, output, pages, websub, hooks, server, monitoring, "
         "state, guard, watch, schedule, control, log and feed.",
     ),
     "missing key": (
@@ -1081,8 +1082,87 @@ def test_the_sample_leaves_optional_keys_commented_out(name: str) -> None:
 def test_the_sample_has_no_line_of_code_that_is_neither_comment_nor_key() -> None:
     lines = SAMPLE.read_text(encoding="utf-8").splitlines()
 
-    assert [line for line in lines if not re.match(r"$|# |#$|#?\[|#?[a-z_]+ = ", line)] == []
+    assert [line for line in lines if not re.match(r"$|# |#$|#:schema |#?\[|#?[a-z_]+ = ", line)] == []
     assert max(map(len, lines)) <= 120
+
+
+class Shown(NamedTuple):
+    """What the sample says of a key: the sentences above it, without the line that shows an example, and that line."""
+
+    meaning: str
+    example: str
+
+
+def said_of_keys() -> Iterator[tuple[str, Shown]]:
+    """Each key of the sample with the comment above it, of which an empty line is the beginning and the key the end."""
+    table, above = "", [""]
+    for line in SAMPLE.read_text(encoding="utf-8").splitlines():
+        header, key = re.fullmatch(r"#?\[+([a-z.]+)\]+", line), re.match(r"#?([a-z_]+) = ", line)
+        if header:
+            table = header[1]
+        elif key:
+            examples = [comment.removeprefix("Example: ") for comment in above if comment.startswith("Example: ")]
+            meaning = " ".join(comment for comment in above if not comment.startswith("Example: "))
+            yield f"{table}.{key[1]}", Shown(meaning, "\n".join(examples))
+        above = [*above, line.removeprefix("# ")] if line.startswith("# ") else []
+
+
+SHOWN = dict(said_of_keys())
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_sample_says_of_every_key_what_it_means(name: str) -> None:
+    assert re.match(r"[A-Z\"t].{15,}\.$", SHOWN[name].meaning)
+    assert KEYS[name][1].required == SHOWN[name].meaning.endswith("Required.")
+
+
+UNITS = {
+    "content.max_bytes": "bytes",
+    "output.limit": "entries",
+    "output.ttl": "minutes",
+    "guard.fraction": "part of all public articles, from 0 to 1",
+    "guard.count": "number of articles",
+    "feed.min_quality": "number from 0 on",
+    "feed.min_heat": "number from 0 on",
+    "feed.limit": "entries",
+}
+"""What numbers count. Spans of time hold their unit, and the sample says which there are."""
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_sample_says_of_every_number_what_it_counts(name: str) -> None:
+    type_in_toml = schema_of(name).get("type")
+    unit = UNITS.get(name, "" if type_in_toml not in ("integer", "number") else "no unit is known to this test")
+    if re.search(r"\[mhdw\]|ms\|s", schema_of(name).get("pattern", "")):
+        unit = "a number with "
+
+    assert unit in SHOWN[name].meaning
+
+
+def schema_of(name: str) -> dict[str, Any]:
+    table: Any = schema()
+    for part in name.split("."):
+        table = table.get("items", table)["properties"][part]
+    return cast(dict[str, Any], table)
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_the_sample_shows_an_example_where_the_default_is_none(name: str) -> None:
+    shown = at(tomllib.loads(IN_FORCE), KEYS[name][0])
+    nothing = name in OPTIONAL and not shown and shown is not False
+
+    assert bool(SHOWN[name].example) == nothing
+    assert not nothing or SHOWN[name].example.startswith(f"{name.rpartition('.')[2]} = ")
+
+
+def test_every_example_of_the_sample_may_be_written() -> None:
+    """All of them at once, each instead of the default below it."""
+    text = re.sub(r"^# Example: (([a-z_]+) = .*)\n\2 = .*$", r"\1", IN_FORCE, flags=re.MULTILINE)
+    found = parse(text, "feedd.toml", BASE)
+
+    assert "# Example" not in text
+    assert found.content.own_pages == "https://everyday.example/powerapps/{slug}/"
+    assert found.feeds[0].limit == 20
 
 
 # --- The model ---
@@ -1114,6 +1194,7 @@ def test_headers_are_as_in_the_file() -> None:
         "[output]",
         "[pages]",
         "[websub]",
+        "[hooks]",
         "[server]",
         "[monitoring]",
         "[state]",
