@@ -40,6 +40,11 @@ from feedd.state.database import Database, open_database
 NOON = int(datetime(2024, 6, 1, 12, tzinfo=UTC).timestamp())
 """The moment at which a `Site` stands at first: 2024-06-01T12:00:00Z."""
 
+UNMEASURED = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}
+"""Environment of a process of which coverage is to measure nothing: it is killed before it could tell, or has much to
+do and nothing that others do not do.
+"""
+
 _SETTLES_NS = 25_000_000
 
 SETTINGS = """\

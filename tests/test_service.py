@@ -21,7 +21,7 @@ import pytest
 
 from feedd.publish.lock import sole_writer
 from feedd.service.control import ask
-from feedd.testing import Service, Site, eventually
+from feedd.testing import UNMEASURED, Service, Site, eventually
 
 AT_ONCE = '[watch]\nquiet = "0ms"\n'
 UNWATCHED = f"{AT_ONCE}configuration = false\n"
@@ -44,9 +44,10 @@ def serving(site: Site, **environ: str) -> Iterator[Service]:
         yield service
 
 
-def feedd(command: str, site: Site, *options: str) -> "subprocess.CompletedProcess[str]":
+def feedd(command: str, site: Site, *options: str, **environ: str) -> "subprocess.CompletedProcess[str]":
     arguments = [sys.executable, "-m", "feedd", command, "--config", str(site.file), *options]
-    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    settings = os.environ | environ
+    return subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False, env=settings)
 
 
 def status(site: Site) -> dict[str, Any]:
@@ -131,26 +132,32 @@ BUSY = {
 }
 
 
+@pytest.fixture(scope="module", params=BUSY.values(), ids=list(BUSY))
+def busy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Site]:
+    """A site with much to do, built without being disturbed; and the sign of the daemon that it is at it."""
+    sign, count, providers = request.param
+    site = Site(tmp_path_factory.mktemp("undisturbed"), UNWATCHED)
+    corpus(site, count, providers)
+    assert feedd("build", site, **UNMEASURED).returncode == 0
+    return sign, site
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
-@pytest.mark.parametrize(("sign", "count", "providers"), BUSY.values(), ids=list(BUSY))
 def test_stop_during_a_long_first_build_leaves_whole_documents(
-    tmp_path: Path, number: signal.Signals, sign: str, count: int, providers: int
+    tmp_path: Path, number: signal.Signals, busy: tuple[str, Site]
 ) -> None:
-    site = Site(tmp_path / "site", UNWATCHED)
-    corpus(site, count, providers)
-    with Service(site.file, site.folder) as service:
+    sign, other = busy
+    site = Site.copied(other.folder, tmp_path)
+    with Service(site.file, site.folder, **UNMEASURED) as service:
         service.wait_for(sign)
         service.process.send_signal(number)
         assert service.process.wait(5) == 0
         assert told(service, "READY=1") == 0
     stopped = site.documents()
     assert [path for path, data in stopped.items() if not is_whole(path, data)] == []
-    assert feedd("build", site).returncode == 0
-
-    other = Site.copied(site.folder, tmp_path / "undisturbed")
-    assert feedd("build", other).returncode == 0
+    assert feedd("build", site, **UNMEASURED).returncode == 0
     assert len(stopped) < len(other.documents())
     assert site.documents() == other.documents()
 

@@ -1,59 +1,123 @@
-"""`feedd explain`: why an article is in a feed or not."""
+"""`feedd explain`: why an article is in a feed or not, and which articles a feed has and nearly has."""
 
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from feedd.commands.edges import here, load, open_pipeline, run
 from feedd.commands.names import ARTICLE, FEED
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import SHOWN, print_json, refuse
+from feedd.commands.terminal import SHOWN, many, print_json, refuse
 
 if TYPE_CHECKING:
-    from feedd.explain import Explanation, Verdict
+    from feedd.explain import Documents, Explanation, Verdict
+    from feedd.misses import Item, Miss, View
     from feedd.pipeline import Pipeline
+    from feedd.places import Place
+
+_MOST = 5
+"""Articles that are named in each list of a feed, unless it is said otherwise."""
+
+_WIDEST = 72
+"""Letters of what a rule says for which there is a column; what is longer moves its places to the right."""
 
 
 @click.command(epilog="Example: feedd explain content/news/2024-05-31-a-story.md topics/ai")
 @configured
 @jsonable
-@click.argument("article", type=ARTICLE)
+@click.argument("article", required=False, type=ARTICLE)
 @click.argument("feed", required=False, type=FEED)
-def command(file: Path, as_json: bool, article: str, feed: str | None) -> None:
-    """Say why ARTICLE is in FEED or not: each rule, in order.
+@click.option(
+    "--feed", "asked", metavar="FEED", type=FEED, help="The feed; without ARTICLE, what it has and nearly has."
+)
+@click.option("--limit", "most", metavar="N", type=click.IntRange(min=0), help="How many articles each list names.")
+@click.option("--all", "everything", is_flag=True, help="Name all articles, also those that their authors hold back.")
+def command(
+    file: Path,
+    as_json: bool,
+    article: str | None,
+    feed: str | None,
+    asked: str | None,
+    most: int | None,
+    everything: bool,
+) -> None:
+    """Say why ARTICLE is in FEED or not: each rule, and where what decides is written.
 
     ARTICLE is a path, from here or below the content directory, a file name or an id; FEED a name such as all,
     topics/ai or providers/news.example, or one of its documents, such as feeds/topics/ai.atom. Without FEED, all
     that could hold it are explained.
+
+    Without ARTICLE, `feedd explain --feed FEED` (or FEED alone, where no article is called so) says what the feed asks
+    for, what is in it, and which articles just miss it: public ones that one rule alone keeps out, and those that time
+    will let in. It reads what is not public too, and names it: the answer is for you.
     """
-    from feedd.explain import explain
-    from feedd.named import find, find_feed
+    if feed and asked:
+        refuse("FEED is named twice. Leave out one of them, or --feed.")
+    if not (article or asked):
+        refuse("nothing to explain. Name an article, or a feed by --feed.")
+    with closing(open_pipeline(load(file), dry_run=True)[0]) as pipeline:
+        inquiry = _Question(file, pipeline)
+        if article and (path := inquiry.article(article)):
+            inquiry.explain(path, article, feed or asked, as_json)
+        elif article and (feed or asked):
+            inquiry.refuse_article(article)
+        else:
+            inquiry.view(asked or article or "", None if everything else _MOST if most is None else most, as_json)
 
-    pipeline, _ = open_pipeline(load(file), dry_run=True)
-    with closing(pipeline):
-        moment, place = run(pipeline).now, here()
-        path = find(pipeline.desk, article, pipeline, place)
-        if path is None:
-            refuse(f"no article {article!r} below {pipeline.config.content.path}. Name its path, file name or id.")
-        name = find_feed(pipeline, feed, place) if feed else None
+
+class _Question:
+    """One pipeline, after a run that wrote nothing, and what documents showed before it."""
+
+    def __init__(self, file: Path, pipeline: "Pipeline") -> None:
+        from feedd.explain import documents_of
+
+        self.file, self.pipeline, self.here = file, pipeline, here()
+        self.documents: Documents = documents_of(pipeline)
+        self.now = run(pipeline).now
+
+    def article(self, named: str) -> str | None:
+        """The path of the article that is called so."""
+        from feedd.named import find
+
+        return find(self.pipeline.desk, named, self.pipeline, self.here)
+
+    def explain(self, path: str, named: str, feed: str | None, as_json: bool) -> None:
+        """Answer for an article."""
+        from feedd.explain import explain, possible_feeds
+        from feedd.named import find_feed, former_name
+
+        row = self.pipeline.index.row(path) if path.isprintable() else None
+        card = self.pipeline.catalogue.get(row.id) if row and row.id else None
+        also = possible_feeds(self.pipeline, self.pipeline.index.article(card.key)) if card else set()
+        name = find_feed(self.pipeline, feed, self.here, frozenset(also)) if feed else None
         if feed and name is None:
-            refuse(f"no feed {feed!r}. {_other_feeds(pipeline, feed)}")
-        explanation = explain(pipeline, path, moment, name)
-    print_json(explanation) if as_json else _say_explanation(explanation, name)
+            refuse(f"no feed {feed!r}. {_other_feeds(self.pipeline, feed)}")
+        if not feed and find_feed(self.pipeline, named, self.here):
+            click.echo(f"feedd: {named!r} is a feed as well: `feedd explain --feed {named}` is about that.", err=True)
+        asked = former_name(self.pipeline, feed, self.here) if feed else None
+        explanation = explain(self.pipeline, path, self.now, asked or name, self.file, self.documents)
+        print_json(explanation) if as_json else click.echo("\n".join(_explained(explanation, name, self.here)))
 
+    def view(self, named: str, most: int | None, as_json: bool) -> None:
+        """Answer for a feed."""
+        from feedd.misses import view
+        from feedd.named import find_feed, former_name
 
-def _say_explanation(explanation: "Explanation", feed: str | None) -> None:
-    """All verdicts; a feed that was asked for is answered for also where no rule of it was asked."""
-    click.echo(f"{explanation.path}  {explanation.id}".rstrip())
-    for verdict in explanation.article:
-        _say_verdict(verdict)
-    for name in explanation.feeds or ([feed] if feed else []):
-        reason = ", for the reason above" if explanation.barred_by_itself(name) else ""
-        click.echo(f"{name}: {'in' if explanation.shown_in(name) else 'not in'}{reason}")
-        for verdict in explanation.feeds.get(name, ()):
-            _say_verdict(verdict)
+        name = find_feed(self.pipeline, named, self.here)
+        if name is None:
+            self.refuse_article(named, ", nor a feed of that name")
+        former = former_name(self.pipeline, named, self.here)
+        found = view(self.pipeline, name, self.now, self.file, self.documents, most, former)
+        print_json(found) if as_json else click.echo("\n".join(_viewed(found, self.here)))
+
+    def refuse_article(self, named: str, more: str = "") -> NoReturn:
+        """End, since nothing is called so."""
+        place = self.pipeline.config.content.path
+        refuse(f"no article {named!r} below {place}{more}. Name its path, file name or id.")
 
 
 def _other_feeds(pipeline: "Pipeline", named: str) -> str:
@@ -65,6 +129,118 @@ def _other_feeds(pipeline: "Pipeline", named: str) -> str:
     return f"Did you mean {near}?" if near else f"There are: {', '.join(names[:SHOWN])}{more}"
 
 
-def _say_verdict(verdict: "Verdict") -> None:
+# An article
+
+
+def _explained(explanation: "Explanation", feed: str | None, here: Path) -> Iterator[str]:
+    """All verdicts; a feed that was asked for is answered for also where no rule of it was asked."""
+    widths = _widths([*explanation.article, *(one for verdicts in explanation.feeds.values() for one in verdicts)])
+    yield f"{_printable(explanation.path)}  {explanation.id}".rstrip()
+    for verdict in explanation.article:
+        yield from _verdict(verdict, widths, here)
+    if explanation.former:
+        yield _former(explanation.former, here)
+    for name in explanation.feeds or ([feed] if feed else []):
+        reason = ", for the reason above" if explanation.barred_by_itself(name) else ""
+        yield f"{name}: {'in' if explanation.shown_in(name) else 'not in'}{reason}"
+        for verdict in explanation.feeds.get(name, ()):
+            yield from _verdict(verdict, widths, here)
+
+
+def _former(place: "Place", here: Path) -> str:
+    return f"{place.note}  {_dim(_place(place, here))}".rstrip()
+
+
+def _widths(verdicts: Sequence["Verdict"]) -> tuple[int, int]:
+    """How wide the columns of rules and of their words are."""
+    words = [len(one.says) for one in verdicts if len(one.says) <= _WIDEST and one.places]
+    return max((len(one.rule) for one in verdicts), default=0), max(words, default=0)
+
+
+def _verdict(verdict: "Verdict", widths: tuple[int, int], here: Path) -> Iterator[str]:
     passes = click.style("yes", fg="green") if verdict.passes else click.style("no ", fg="red")
-    click.echo(f"  {passes}  {verdict.rule}: {verdict.says}")
+    told = f"  {passes}  {verdict.rule:<{widths[0]}}  "
+    places = _places(verdict, here)
+    yield told + (f"{verdict.says:<{widths[1]}}  {_dim(places)}" if places else verdict.says)
+    if verdict.remedy and not verdict.passes:
+        yield f"{'':{widths[0] + 9}}{verdict.remedy}"
+
+
+def _places(verdict: "Verdict", here: Path, own: str = "") -> str:
+    """Where what decides is written, with what has to be known of it and is not said yet; `own` is the file that need
+    not be named.
+    """
+    told = (
+        _place(place, here, own) + (f" ({place.note})" if place.note and place.note not in verdict.says else "")
+        for place in verdict.places
+    )
+    return ", ".join(dict.fromkeys(told))
+
+
+def _place(place: "Place", here: Path, own: str = "") -> str:
+    """A place as it is seen from here, where it lies below."""
+    if place.file and place.file == own and place.line:
+        return f"line {place.line}" + (f": {place.field}" if place.field else "")
+    found = str(place)
+    return found.removeprefix(f"{here}{os.sep}") if place.file.startswith(f"{here}{os.sep}") else found
+
+
+def _printable(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _dim(text: str) -> str:
+    return click.style(text, dim=True) if text else ""
+
+
+# A feed
+
+
+def _viewed(view: "View", here: Path) -> Iterator[str]:
+    yield f"{view.name}  {view.title}"
+    if view.former:
+        yield _former(view.former, here)
+    rows = [("documents", ", ".join(view.documents), "")]
+    rows += [(wish.key, _value(wish.value), _place(wish.place, here)) for wish in view.asks]
+    widths = (max(len(row[0]) for row in rows), max(len(row[1]) for row in rows if len(row[1]) <= _WIDEST))
+    for key, value, place in rows:
+        yield f"  {key:<{widths[0]}}  {value:<{widths[1]}}  {_dim(place)}".rstrip()
+    yield from _list(f"in: {many(view.count, 'article')}", view.count, map(_item, view.entries))
+    for group in view.misses:
+        yield from _list(
+            f"not in, by {click.style(group.rule, fg='red')} alone: {many(group.count, 'article')}",
+            group.count,
+            (_miss(miss, here) for miss in group.articles),
+        )
+    if view.coming:
+        told = (f"{coming.when}  {coming.item.path}  {coming.item.title}" for coming in view.coming)
+        yield from _list(f"to come, by time alone: {many(view.coming_count, 'article')}", view.coming_count, told)
+    if view.held_back:
+        told = (_miss(miss, here) for miss in view.held_back)
+        count = len(view.held_back)
+        yield from _list(f"held back by their authors: {many(count, 'article')}", count, told)
+    if view.not_public:
+        counts = ", ".join(f"{count} {what}" for what, count in sorted(view.not_public.items()))
+        yield f"not public, of the whole site: {counts}"
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _list(head: str, count: int, lines: Iterable[str]) -> Iterator[str]:
+    """A head, what is listed below it, and how many are left out."""
+    yield head
+    shown = [f"  {line}" for line in lines]
+    yield from shown
+    if len(shown) < count:
+        yield f"  … and {count - len(shown)} more: `--all` names them"
+
+
+def _item(item: "Item") -> str:
+    return f"{item.published}  {item.path}  {item.title}"
+
+
+def _miss(miss: "Miss", here: Path) -> str:
+    places = _places(miss.verdict, here, miss.item.path)
+    return f"{miss.item.published}  {miss.item.path}  {miss.verdict.says}" + (f"  {_dim(places)}" if places else "")

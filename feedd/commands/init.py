@@ -35,11 +35,11 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 def command(
     directory: Path, as_json: bool, content: Path | None, title: str, url: str, listen: str, dry_run: bool
 ) -> None:
-    """Make DIR a working site: a configuration that fits the articles there, or two articles to begin with.
+    """Make DIR a working site, fitted to the articles there.
 
-    Articles are looked for in DIR and below; where they lie, how they are called, which collections and taxonomy there
-    are goes into the configuration, and what it means for the feeds is said. Nothing is overwritten: if DIR has a
-    feedd.toml, this ends with 2.
+    Articles are looked for in DIR and below. Where they lie, how they are called, which collections and taxonomy there
+    are goes into DIR/feedd.toml, and what it means for the feeds is said. Where there are none, two are written to
+    begin with. Nothing is overwritten: if DIR has a feedd.toml, this ends with 2.
     """
     from feedd.init.proposal import Wishes
     from feedd.init.prospect import prospect
