@@ -28,7 +28,7 @@ def check(
 
     `file` is that of the configuration. Without a `world` the surroundings are left alone.
     """
-    found = [*desk.problems, *pages.unused(desk.config), *settings.contradictions(desk, file)]
+    found = [*settings.placed(desk, file, desk.problems), *pages.unused(desk.config), *settings.contradictions(desk, file)]
     survey = Survey()
     try:
         changes = desk.tree.scan({})
@@ -53,7 +53,7 @@ def check_files(desk: Desk, file: Path, paths: Collection[str], now: int) -> tup
     `paths` are below the content directory; those that are no content are looked at only for whether they should be. As
     few files as possible are read, so what no feed asks of articles all together is not found, nor anything around.
     """
-    found = [*desk.problems, *pages.unused(desk.config), *settings.contradictions(desk, file)]
+    found = [*settings.placed(desk, file, desk.problems), *pages.unused(desk.config), *settings.contradictions(desk, file)]
     survey = Survey()
     every = sorted(path for path in desk.tree.files("") if path.isascii() or _can_be_named(path))
     asked = set(paths).intersection(every)
@@ -98,7 +98,7 @@ def _around(
     if who:
         yield from places.unreadable(config, desk.tree, paths, who)
     uid = who.uid if who else world.uid
-    folders = sum(1 for _ in files.folders(desk.tree)) if paths else 0
+    folders = sum(1 for _ in files.folders(desk.tree))
     yield from machine.inotify(config, folders, world.watches(uid), bool(daemon.runs))
     yield from machine.clock(now, file, world)
     if daemon.runs is False:

@@ -28,7 +28,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import feedd.config
+from feedd.checks.world import Room, World
 from feedd.config import Config
+from feedd.errors import ControlError, Problem
 from feedd.pipeline import Pipeline, Report, silent
 from feedd.publish.directory import Directory, Placed
 from feedd.run import Progress
@@ -452,6 +454,27 @@ class Hub:
                 """Nobody reads it."""
 
         return Handler
+
+
+def quiet_world(**told: Any) -> World:
+    """A machine on which nothing is amiss, with neither systemd nor a daemon, but for what is `told` otherwise."""
+
+    def nobody(path: Path) -> Reply:
+        raise ControlError(Problem("not-running", "nobody answers", file=str(path)))
+
+    quiet: dict[str, Any] = {
+        "uid": os.geteuid(),
+        "room": lambda _: Room(1 << 40),
+        "account": lambda _: None,
+        "watches": lambda _: None,
+        "changed": lambda _: 0,
+        "clock_is_set": lambda: True,
+        "systemctl": lambda _: None,
+        "status": nobody,
+        "refusal": lambda _: "",
+        "mounts": lambda: "",
+    }
+    return World(**{**quiet, **told})
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from feedd.check import check, unknown_topics
+from feedd.check import check
+from feedd.checks.articles import unknown_topics
 from feedd.content.article import parse
 from feedd.content.source import Changes, Tree
 from feedd.desk import Desk
 from feedd.errors import Problem
-from feedd.testing import Site, article, bound_by_permissions
+from feedd.testing import Site, article, bound_by_permissions, quiet_world
 from feedd.workers import FEW
 
 
 def checked(site: Site) -> list[Problem]:
-    return check(Desk(site.config, thorough=True), site.file, site.now)[0]
+    return check(Desk(site.config, thorough=True), site.file, site.now, quiet_world())[0]
 
 
 @pytest.fixture

@@ -72,7 +72,6 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "no-templates": "a directory of templates that is not there",
         "not-toml": "a configuration that is no TOML",
         "parent-loop": "a topic that lies above its own parent",
-        "render-failed": "a page that cannot be written",
         "asset": "an asset that cannot be read",
         "taxonomy-file": "a file of the taxonomy that names nothing",
         "taxonomy-in-content": "a directory of the taxonomy whose files are articles, too",

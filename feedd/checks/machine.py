@@ -30,13 +30,13 @@ def inotify(config: Config, folders: int, watches: Watches | None, running: bool
 def _limit(name: str, most: int, needed: str, used: int, least: int) -> Problem:
     key = f"fs.inotify.max_user_{name}"
     what = f"{key} is {most}, but {needed}{f', and {used} are in use' if used else ''}"
-    remedy = f"sysctl {key}={max(2 * least, 1024)}; until then feedd looks at everything every so often."
+    remedy = f"Run `sysctl {key}={max(2 * least, 1024)}`; until then feedd looks at everything every so often."
     return Problem("watch-limit", what, remedy, field="watch.mode", severity="warning")
 
 
 def clock(now: int, file: Path, world: World) -> Iterator[Problem]:
     """Whether the clock can be right: embargoes end by it."""
-    newest = max(_changed(file), _changed(Path(feedd.__file__)))
+    newest = max(world.changed(file), world.changed(Path(feedd.__file__)))
     if now + _EARLY < newest:
         what = f"the clock says {readable(now)}, but a file was changed at {readable(newest)}"
         yield Problem("wrong-clock", what, "Set the clock: embargoes and expiry go by it.")
@@ -44,13 +44,6 @@ def clock(now: int, file: Path, world: World) -> Iterator[Problem]:
         what = "nothing keeps the clock right, as the kernel tells"
         remedy = "Let a time service run, such as systemd-timesyncd: embargoes and expiry go by the clock."
         yield Problem("wrong-clock", what, remedy, severity="warning")
-
-
-def _changed(path: Path) -> int:
-    try:
-        return int(path.stat().st_mtime)
-    except OSError:
-        return 0
 
 
 def ports(config: Config, world: World) -> Iterator[Problem]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from feedd.checks.articles import Survey
 from feedd.checks.world import Who, World
 from feedd.config import Config
@@ -25,12 +27,14 @@ from feedd.state.database import FILE, open_copy
 _LEAST_ROOM = 100 << 20  # bytes
 _LEAST_FILES = 1000
 _OTHERS = 0o007
+_RESTORE = "Restore a backup first: in a new one, what was told before is forgotten."
 _READ, _WRITE, _ENTER = 4, 2, 1  # bits of a mode, as for os.access
 _ACCESS_LIST = "system.posix_acl_access"
 
 
 def directories(config: Config, world: World, who: Who | None) -> Iterator[Problem]:
     """What keeps a user, or if None the one who asks, from writing, and what soon will."""
+    told: set[int] = set()
     for name, place in (("output.path", config.output.path), ("state.path", config.state.path)):
         below = [place / folder for folder in FOLDERS] if name == "output.path" else [place, place / FILE]
         refused = _refusing(place, below, who)
@@ -41,15 +45,15 @@ def directories(config: Config, world: World, who: Who | None) -> Iterator[Probl
                 what = f"{refused} is not a file that {user} can write"
             yield Problem("not-writable", what, "Mend its permissions, or name another.", str(place), field=name)
         else:
-            yield from _room(place, name, world)
+            yield from _room(place, name, world, told)
 
 
 def _refusing(place: Path, below: Iterable[Path], who: Who | None) -> Path | None:
     """What of a directory, and of what is in it, cannot be written; of what is not there, the nearest above it."""
-    nearest = next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
+    nearest = _nearest(place)
     if not nearest.is_dir() or not can(nearest, _WRITE | _ENTER, who):
         return nearest
-    inside = (path for path in below if path != place and path.exists())
+    inside = (path for path in below if path != place and _is_there(path))
     return next((path for path in inside if not can(path, _WRITE | _ENTER * path.is_dir(), who)), None)
 
 
@@ -71,9 +75,21 @@ def _permits(path: Path, what: int, who: Who) -> bool:
     return True
 
 
-def _room(place: Path, name: str, world: World) -> Iterator[Problem]:
-    nearest = next((folder for folder in (place, *place.parents) if folder.exists()), Path("/"))
-    room = world.room(nearest)
+def _nearest(place: Path) -> Path:
+    """What is there of a path, or of those above it."""
+    return next((folder for folder in (place, *place.parents) if _is_there(folder)), Path("/"))
+
+
+def _is_there(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises where a folder may not be entered
+
+
+def _room(place: Path, name: str, world: World, told: set[int]) -> Iterator[Problem]:
+    """Whether there is room; `told` are the file systems that were asked about."""
+    nearest = _nearest(place)
+    device = nearest.stat().st_dev
+    room = None if device in told else world.room(nearest)
+    told.add(device)
     left = ""
     if room and room.size < _LEAST_ROOM:
         left = f"{room.size >> 20} MiB are free"
@@ -131,8 +147,8 @@ def state(config: Config) -> Iterator[Problem]:
         mode = stat.S_IMODE(place.stat().st_mode)
         if mode & _OTHERS:
             what = f"is open to everybody (mode {mode:03o}), and knows what is not public"
-            yield Problem("state-open", what, f"chmod o= {place}", str(place), field="state.path", severity="warning")
-    if (place / FILE).exists():
+            yield Problem("state-open", what, f"Run `chmod o= {place}`.", str(place), field="state.path", severity="warning")
+    if _is_there(place / FILE):
         yield from _database(place)
 
 
@@ -140,7 +156,8 @@ def _database(folder: Path) -> Iterator[Problem]:
     file = str(folder / FILE)
     with closing(open_copy(folder)) as copy:
         if copy.unread:
-            yield copy.unread
+            damaged = copy.unread.kind == "state-damaged"
+            yield replace(copy.unread, remedy=_RESTORE) if damaged else copy.unread
             return
         try:
             found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -148,8 +165,7 @@ def _database(folder: Path) -> Iterator[Problem]:
             found = str(error)
     if found != "ok":
         what = f"is damaged: {' '.join(found.split())}"
-        remedy = "Restore it from a backup; else feedd begins a new one, and what it told before is forgotten."
-        yield Problem("state-damaged", what, remedy, file, field="state.path")
+        yield Problem("state-damaged", what, _RESTORE, file, field="state.path")
 
 
 # Content

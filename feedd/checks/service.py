@@ -136,7 +136,7 @@ def of_unit(unit: Unit, config: Config, file: Path, articles: int) -> Iterator[P
         return
     if unit.stale:
         what = f"the files of {UNIT} were changed since systemd read them"
-        yield _problem("unit-stale", what, "systemctl daemon-reload")
+        yield _problem("unit-stale", what, "Run `systemctl daemon-reload`.")
     if not unit.program.exists():
         what = f"{UNIT} starts {unit.program}, which is not there"
         yield _problem("unit-program", what, f"Install feedd there, or change ExecStart= {_MEND}.", severity="error")
@@ -149,16 +149,16 @@ def of_unit(unit: Unit, config: Config, file: Path, articles: int) -> Iterator[P
 
 def _closed(unit: Unit, config: Config) -> Iterator[Problem]:
     """Directories that a unit keeps feedd from."""
-    socket = config.control.socket
     written = {"output.path": config.output.path, "state.path": config.state.path}
-    written |= {"control.socket": socket.parent} if socket else {}
+    if config.control.socket and config.control.socket.parent != config.state.path:
+        written["control.socket"] = config.control.socket.parent
     for name, path in written.items():
         if not unit.writes(path):
             what = f"{UNIT} does not let feedd write to {path}"
             yield _problem("unit-closed", what, f"Add ReadWritePaths={path} {_MEND}.", name, "error")
     for name, path in {"content.path": config.content.path, **written}.items():
         if not unit.sees(path) and (unit.writes(path) or name not in written):
-            what = f"{UNIT} hides {path} from feedd, or what feedd writes there from others"
+            what = f"{UNIT} hides {path} from feedd, or from others what feedd writes there"
             remedy = f"Choose a place outside of /home, /root and /tmp, or change ProtectHome= or PrivateTmp= {_MEND}."
             yield _problem("unit-closed", what, remedy, name, "error")
 
@@ -199,7 +199,7 @@ def of_daemon(daemon: Daemon, config: Config, file: Path) -> Iterator[Problem]:
         return
     if status.version != __version__:
         what = f"the daemon is feedd {status.version}, this command is {__version__}"
-        yield _problem("daemon-version", what, "systemctl restart feedd")
+        yield _problem("daemon-version", what, "Run `systemctl restart feedd`.")
     with suppress(OSError):
         if not file.samefile(status.configuration.file):
             what = f"the daemon that answers there works by {status.configuration.file}"
@@ -208,7 +208,7 @@ def of_daemon(daemon: Daemon, config: Config, file: Path) -> Iterator[Problem]:
             return
     if status.configuration.last_error:
         what = f"the daemon refused the configuration: {status.configuration.last_error[0]}"
-        yield _problem("daemon-refused", what, "Mend it; then `feedd reload`.", severity="error")
+        yield _problem("daemon-refused", what, "Mend it, then run `feedd reload`.", severity="error")
     elif status.configuration.fingerprint != config.fingerprint:
         what = "the daemon works by the configuration from before this file was changed"
-        yield _problem("daemon-behind", what, "feedd reload")
+        yield _problem("daemon-behind", what, "Run `feedd reload`.")

@@ -77,6 +77,18 @@ def _open_addresses(desk: Desk, file: Path) -> Iterator[Problem]:
             yield replace(noted(file, "http-link", where, what, remedy), severity="suggestion")
 
 
+def placed(desk: Desk, file: Path, problems: Iterable[Problem]) -> Iterator[Problem]:
+    """Problems of the taxonomy: those of topics that the configuration lists, with where it does."""
+    topics = [repr(topic.name) for topic in desk.config.taxonomy.inline_topics]
+    for problem in problems:
+        number = next((at for at, name in enumerate(topics, 1) if f"topic {name}" in problem.what), 0)
+        if problem.file or not number:
+            yield problem
+        else:
+            where = ("taxonomy", "topic", number, problem.field)
+            yield noted(file, problem.kind, where, problem.what, problem.remedy)
+
+
 # What articles and folders there must be
 
 

@@ -96,6 +96,13 @@ def _is_inotify(handle: Path) -> bool:
     return False
 
 
+def changed(path: Path) -> int:
+    """When a file was changed; 0 if there is none."""
+    with suppress(OSError):
+        return int(path.stat().st_mtime)
+    return 0
+
+
 def clock_is_set() -> bool | None:
     """Whether something keeps the clock right, as the kernel knows (adjtimex(2)); None where nobody would tell it: in
     containers, and on machines without systemd.
@@ -154,6 +161,7 @@ class World:
     room: Callable[[Path], Room | None] = room
     account: Callable[[str], Who | None] = account
     watches: Callable[[int], Watches | None] = watches
+    changed: Callable[[Path], int] = changed
     clock_is_set: Callable[[], bool | None] = clock_is_set
     systemctl: Callable[[Sequence[str]], str | None] = systemctl
     status: Callable[[Path], Reply] = status
