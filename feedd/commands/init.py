@@ -1,7 +1,6 @@
 """`feedd init`: a new site in one step."""
 
 import gc
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +63,11 @@ def command(
     if as_json:
         print_json(_report(planned, seen, steps, dry_run))
     else:
-        _say_found(planned, seen, steps)
+        if planned.found.any and seen:
+            _say_found(planned, seen, steps)
+        for note in planned.notes:
+            say(note)
+        _say_problems(seen.problems if seen else (), steps["check"])
         _say_made(planned, steps, dry_run)
 
 
@@ -89,10 +92,12 @@ def _steps(planned: "Plan", directory: Path) -> dict[str, str]:
 
 def _program() -> str:
     """How feedd was called, as one may paste it."""
+    from shutil import which
+
     called = Path(sys.argv[0])
     if called.name == "__main__.py":
         return f"{quote(sys.executable)} -m feedd"
-    known = shutil.which("feedd")
+    known = which("feedd")
     if called.name != "feedd" or (known and Path(known).resolve() == called.resolve()):
         return "feedd"
     return quote(str(called))
@@ -126,10 +131,8 @@ def _report(planned: "Plan", seen: "Prospect | None", steps: dict[str, str], dry
     }
 
 
-def _say_found(planned: "Plan", seen: "Prospect | None", steps: dict[str, str]) -> None:
-    """What lies there, and what that means for the feeds; nothing of an empty directory."""
-    if not planned.found.any or seen is None:
-        return
+def _say_found(planned: "Plan", seen: "Prospect", steps: dict[str, str]) -> None:
+    """What lies there, and what that means for the feeds."""
     generator = planned.found.told.generator
     _row("articles", f"{steps['articles']}{f', a site of {generator}' if generator else ''}")
     _row("", _counts(planned, seen))
@@ -140,9 +143,6 @@ def _say_found(planned: "Plan", seen: "Prospect | None", steps: dict[str, str]) 
     ignored = [key.name for key in planned.keys if not key.read_as]
     _row("keys read", ", ".join(read))
     _row("not read", _first(ignored, 12))
-    for note in planned.notes:
-        say(note)
-    _say_problems(seen.problems, steps["check"])
 
 
 def _counts(planned: "Plan", seen: "Prospect") -> str:

@@ -16,9 +16,19 @@ from feedd.init.survey import Survey, is_below
 _FEW = 3  # examples in a note
 
 
-def notes(found: Found, proposal: Proposal, would: int) -> list[Problem]:
-    """What the configuration cannot mend, or leaves to the admin."""
-    return [*_of_files(found), *_of_articles(proposal, would), *_of_keys(found.survey)]
+def notes(found: Found, proposal: Proposal, would: int, in_git: bool) -> list[Problem]:
+    """What the configuration cannot mend, or leaves to the admin. `would` is how many more articles were public if
+    those that do not say whether they are published were; `in_git`: the site is in a git repository.
+    """
+    said = [*_of_files(found), *_of_articles(proposal, would), *_of_keys(found.survey)]
+    return [*said, *_of_git(proposal)] if in_git else said
+
+
+def _of_git(one: Proposal) -> Iterator[Problem]:
+    inside = [f"/{path}/" for path in (one.output, one.state) if not path.startswith("/")]
+    if inside:
+        what = "what feedd makes is not for git, which is used here"
+        yield _note("git", what, f"Add {' and '.join(inside)} to .gitignore.", "suggestion")
 
 
 def _note(kind: str, what: str, remedy: str, severity: Severity = "warning") -> Problem:

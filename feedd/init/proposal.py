@@ -264,7 +264,8 @@ def _own_pages(found: Found, url: str, articles: Sequence[Seen]) -> str:
         return ""
     _, is_hugo, section = found.content.partition("content/")
     below = f"{section}/" if found.told.generator == "Hugo" and is_hugo else ""
-    return f"{url}{below if re.fullmatch(r'[A-Za-z0-9/_-]*', below) else ''}{{slug}}/"
+    home = url if url.endswith("/") else f"{url}/"
+    return f"{home}{below if re.fullmatch(r'[A-Za-z0-9/_-]*', below) else ''}{{slug}}/"
 
 
 def _rank(articles: Sequence[Seen]) -> Rank | None:

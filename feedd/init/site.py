@@ -25,6 +25,7 @@ from feedd.run import Progress
 
 NAME = "feedd.toml"
 _CONTENT = "content"
+_ABOVE = 3  # directories in which the configuration of a generator may lie, articles in content/posts
 
 
 class Plan(Struct, frozen=True):
@@ -67,9 +68,9 @@ def plan(directory: Path, content: Path | None, wishes: Wishes, now: int, progre
         files |= {found.folder / name: article for name, article in samples(now).items()}
     _check_free([*files, site / NAME])
     seen, would = _prospects(config, found, proposal, now, progress)
-    whole = text(proposal, would)
-    files[site / NAME] = whole
-    return Plan(site, config, files, found, proposal, seen, notes(found, proposal, would), keys(found.survey), would)
+    files[site / NAME] = text(proposal, would)
+    said = notes(found, proposal, would, in_git=any((one / ".git").exists() for one in (site, *site.parents)))
+    return Plan(site, config, files, found, proposal, seen, said, keys(found.survey), would)
 
 
 def _proposed(found: Found, site: Path, wishes: Wishes, now: int) -> tuple[Proposal, Config]:
@@ -105,7 +106,7 @@ def _found(site: Path, content: Path | None, progress: Progress) -> Found:
     """What there is, in the site or in the directory that was named."""
     root = site if content is None or content.is_relative_to(site) else content
     seen = survey(root, progress)
-    known = told(root)
+    known = _told(root, 1 if root == site else _ABOVE)
     if content is None and not (seen.seen or seen.toml):
         content = site / _CONTENT
         if content.is_symlink():  # which no look at the site follows
@@ -114,6 +115,12 @@ def _found(site: Path, content: Path | None, progress: Progress) -> Found:
         return find(root, seen, known, None if content is None else "")
     folder = content.relative_to(root).as_posix()
     return find(root, _narrowed(seen, folder), known, folder)
+
+
+def _told(root: Path, count: int) -> Told:
+    """What a generator tells in a directory, or in one of those above it; so many are looked at."""
+    places = (root, *root.parents)[:count]
+    return next((one for place in places if (one := told(place)) != Told()), Told())
 
 
 def _narrowed(seen: Survey, folder: str) -> Survey:
