@@ -89,6 +89,22 @@ class Hub:
 
 
 @dataclass(frozen=True, slots=True)
+class HookStatus:
+    """The command of `[hooks]`: its program, whether it runs, of how many documents it is yet to be told or is being
+    told, and since when the first of these waits. If it failed last, `failing` is since when, `error` how, `again` when
+    it is started again.
+    """
+
+    program: str
+    runs: bool = False
+    waiting: int = 0
+    since: int | None = None
+    failing: int | None = None
+    error: str = ""
+    again: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything that the daemon says of itself.
 
@@ -119,6 +135,7 @@ class Status:
     due: int | None = None
     watcher: str = ""
     hubs: tuple[Hub, ...] = ()
+    hook: HookStatus | None = None
 
     @property
     def fine(self) -> bool:
@@ -281,6 +298,7 @@ def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
         "last run": [_last(status.last, now)],
         "next due": ["nothing" if status.due is None else _moment(status.due, now)],
         "hubs": [_hub(hub, now) for hub in status.hubs],
+        "hook": [_hook(status.hook, now)] if status.hook else (),
         "watching": [status.watcher or "not yet"],
         "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)} [{settings.fingerprint[:12]}]"],
         "refused": [line for line in settings.last_error if line not in status.reasons],
@@ -327,6 +345,19 @@ def _hub(hub: Hub, now: int) -> str:
     if hub.again is not None:
         parts.append(f"asked again {relative(hub.again, now)}")
     return f"{hub.url} {'; '.join(parts)}"
+
+
+def _hook(hook: HookStatus, now: int) -> str:
+    if hook.since is None:
+        parts = ["was told of all changes" if hook.failing is None else "has nothing to be told of"]
+    else:
+        parts = [f"{'is being' if hook.runs else 'is yet to be'} told of {_many(hook.waiting, 'document')}"]
+        parts[0] += f", the first since {_moment(hook.since, now)}"
+    if hook.failing is not None:
+        parts.append(f"failed since {_moment(hook.failing, now)}: it {hook.error}")
+    if hook.again is not None and not hook.runs:
+        parts.append(f"started again {relative(hook.again, now)}")
+    return f"{hook.program} {'; '.join(parts)}"
 
 
 def _last(run: LastRun | None, now: int) -> str:

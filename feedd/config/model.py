@@ -241,9 +241,7 @@ class Hooks(Struct, frozen=True):
             "looked for on PATH."
         ),
     ] = ()
-    timeout: Annotated[
-        Interval, Meta(description="How long it may take; then it is killed (in Config: seconds).")
-    ] = 60.0
+    timeout: Annotated[Interval, Meta(description="How long it may take; then it is killed.")] = 60.0
 
 
 class Server(Struct, frozen=True):

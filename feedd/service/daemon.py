@@ -27,6 +27,7 @@ from feedd.service import log
 from feedd.service.control import Control
 from feedd.service.courier import Courier
 from feedd.service.health import OF_FILES, Health, is_good
+from feedd.service.hook import Hook
 from feedd.service.inbox import Command, Inbox, News, Question, Reply
 from feedd.service.post import Edges, Post, staged
 from feedd.service.web import Web
@@ -36,6 +37,7 @@ from feedd.status import (
     ApproveReply,
     Broken,
     HealthReply,
+    HookStatus,
     Hub,
     InForce,
     LastRun,
@@ -97,12 +99,14 @@ class _Signs:
 @dataclass(frozen=True, slots=True)
 class _Counts:
     """How many articles are in which state (`Index.articles`), and problems of the content by severity: as of
-    a run and, by the monotonic clock, good enough until then even after others. How it stood with hubs when last asked.
+    a run and, by the monotonic clock, good enough until then even after others. How it stood with hubs and with the
+    command when last asked.
     """
 
     articles: Mapping[str, int] = field(default_factory=dict)
     content: Mapping[str, int] = field(default_factory=dict)
     hubs: tuple[Hub, ...] = ()
+    hook: HookStatus | None = None
     of: LastRun | None = None
     until: float = 0.0
 
@@ -132,6 +136,7 @@ class Daemon:
         self._unmet: float | None = None  # since when a change waits that earlier runs could not do justice to
         self._parting: list[Control] = []  # those of former configurations, where some may wait for an answer
         self._courier = Courier(inbox.wake, clock=edges.clock, monotonic=edges.monotonic)
+        self._hook = Hook(file, inbox.wake, clock=edges.clock, monotonic=edges.monotonic)
 
     # From the start to the end
 
@@ -178,6 +183,7 @@ class Daemon:
         self._edges.notifier.stopping()
         self._post.web.close()
         self._courier.close(self._post.pipeline.pings, self._post.config.websub.hubs)
+        self._hook.close(self._post.pipeline.pings, self._post.config)
         self._post.leave()
         for control in (*self._parting, self._post.control):
             control.close()
@@ -210,6 +216,7 @@ class Daemon:
         for control in parting:
             control.close()
         self._tell_hubs()
+        self._call_hook()
         self._rest()
 
     def _check_output(self) -> None:
@@ -265,7 +272,9 @@ class Daemon:
         self._measure(report, seconds, since, due)
         self._tell(report, seconds)
         self._courier.look(bool(report.written))
+        self._hook.look(bool(report.written))
         self._tell_hubs()
+        self._call_hook()
         return report
 
     def _run(self, now: int, hints: set[str] | None, approved: bool) -> Report:
@@ -358,8 +367,9 @@ class Daemon:
 
     def _problems(self) -> tuple[Problem, ...]:
         """Why not all is as it should be."""
-        of_post = (*self._post.watcher.problems, *self._post.web.problems, *self._courier.problems)
-        return (*self._health.problems, *self._unlocked, *of_post, *self._refused[:1])
+        of_post = (*self._post.watcher.problems, *self._post.web.problems)
+        outside = (*self._courier.problems, *self._hook.problems)
+        return (*self._health.problems, *self._unlocked, *of_post, *outside, *self._refused[:1])
 
     def _tell_of_watcher(self, before: Sequence[Problem]) -> None:
         for problem in self._post.watcher.problems:
@@ -378,7 +388,22 @@ class Daemon:
             return
         for hub, why in self._courier.turned().items():
             log.warning("hub-fails", hub=hub, why=why) if why else log.info("hub-takes-again", hub=hub)
-        after = self._courier.problems
+        self._tell_of_outside(given_up, before, self._courier.problems)
+
+    def _call_hook(self) -> None:
+        """Let the command be told of what changed; how it ended is noted. Takes no longer than that."""
+        before = self._hook.problems
+        try:
+            given_up = self._hook.turn(self._post.pipeline.pings, self._post.config)
+        except Exception as error:  # noqa: BLE001 - as for hubs
+            log.crash("fault", error)
+            return
+        self._tell_of_outside(given_up, before, self._hook.problems)
+
+    def _tell_of_outside(
+        self, given_up: Sequence[Problem], before: Sequence[Problem], after: Sequence[Problem]
+    ) -> None:
+        """Tell of what is wrong with who is told of changes, and of what no longer is."""
         for problem in dict.fromkeys((*given_up, *(one for one in after if one not in before))):
             log.problem(problem)
         for problem in (one for one in before if one not in after):
@@ -413,7 +438,7 @@ class Daemon:
             if command == "status":
                 return told(StatusReply(True, self._status()))
             self._count()
-            self._counts = replace(self._counts, hubs=self._hubs())
+            self._counts = replace(self._counts, hubs=self._hubs(), hook=self._how_hook_is())
             return self._measured()
         except Exception as error:  # noqa: BLE001 - to be asked must cost nothing; the next run works around the state
             log.crash(command, error)
@@ -426,8 +451,9 @@ class Daemon:
         broken = [problem for problem in pipeline.problems() if problem.severity == "error" and problem.file]
         first = tuple(map(_broken, broken[:MOST_BROKEN]))
         self._known = replace(
-            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken), hubs=self._hubs()
-        )
+            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken), hubs=self._hubs(),
+            hook=self._how_hook_is(),
+        )  # fmt: skip
         return self._known
 
     def _hubs(self) -> tuple[Hub, ...]:
@@ -435,6 +461,13 @@ class Daemon:
         pings = self._post.pipeline.pings
         waiting, troubles = {one.hub: one for one in pings.waiting()}, pings.troubles()
         return tuple(_hub(url, waiting.get(url), troubles.get(url)) for url in self._post.config.websub.hubs)
+
+    def _how_hook_is(self) -> HookStatus | None:
+        """How it stands with the command; None if there is none."""
+        command, pings = self._post.config.hooks.command, self._post.pipeline.pings
+        if not command:
+            return None
+        return _hook(command[0], self._hook.under_way, pings.waiting_for_hook(), pings.trouble_of_hook())
 
     def _busy(self, command: Command) -> Reply:
         """The answer to who asks how the daemon is, without the loop: what is known, and what a run is at."""
@@ -449,7 +482,7 @@ class Daemon:
         known = self._known or brief
         return told(StatusReply(True, replace(
             brief, articles=known.articles, broken=known.broken, broken_total=known.broken_total, current=False,
-            running=self._signs.running, hubs=known.hubs,
+            running=self._signs.running, hubs=known.hubs, hook=known.hook,
         )))  # fmt: skip
 
     def _count(self) -> None:
@@ -463,7 +496,7 @@ class Daemon:
         severities = Counter(str(problem.severity) for problem in pipeline.problems())
         articles = pipeline.index.articles(int(self._edges.clock()))
         ended = self._edges.monotonic()
-        self._counts = _Counts(articles, severities, (), self._last, ended + _SPARING * (ended - started))
+        self._counts = _Counts(articles, severities, (), None, self._last, ended + _SPARING * (ended - started))
 
     def _measured(self) -> Reply:
         """The answer to who asks for metrics. May be asked by another thread than the loop's."""
@@ -474,7 +507,8 @@ class Daemon:
         kinds = Counter(problem.kind for problem in self._problems())
         silent = self._edges.monotonic() - self._signs.last
         counts = self._counts
-        known = Known(replace(self._brief(), hubs=counts.hubs), counts.articles, kinds, counts.content, silent)
+        status = replace(self._brief(), hubs=counts.hubs, hook=counts.hook)
+        known = Known(status, counts.articles, kinds, counts.content, silent)
         return told(MetricsReply(True, self._metrics.text(known)))
 
     def _approved(self, report: Report) -> Reply:
@@ -584,6 +618,13 @@ def _hub(url: str, waiting: Waiting | None, trouble: Trouble | None) -> Hub:
         return hub
     again = int(trouble.due) if waiting and trouble.tries else None
     return replace(hub, failing=trouble.since, error=trouble.error, again=again)
+
+
+def _hook(program: str, runs: bool, waiting: Waiting | None, trouble: Trouble | None) -> HookStatus:
+    hook = HookStatus(program, runs, waiting.count, waiting.since) if waiting else HookStatus(program, runs)
+    if trouble is None:
+        return hook
+    return replace(hook, failing=trouble.since, error=trouble.error, again=int(trouble.due) if waiting else None)
 
 
 _COMMANDS = ("status", "reload", "approve", "metrics")

@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from feedd.pipeline import Report
-from feedd.status import Hub, Status
+from feedd.status import HookStatus, Hub, Status
 
 _LAG = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 """Seconds: the quiet time of 50 ms and what a run takes are in the middle, a run that waits for a disk at the end."""
@@ -124,6 +124,7 @@ class _Families(Collector):
         yield from _of_state(self._known)
         yield from _of_content(self._known)
         yield from _of_hubs(self._known.status.hubs)
+        yield from _of_hook(self._known.status.hook)
 
 
 def _without_dates(family: Metric) -> Metric:
@@ -164,6 +165,13 @@ def _of_hubs(hubs: Iterable[Hub]) -> Iterator[Metric]:
     yield _by("feedd_pending_notifications", "Documents that a hub is yet to be told of.", "hub", waiting)
     failing = {hub.url: hub.failing is not None for hub in hubs}
     yield _by("feedd_hub_failing", "Whether a hub took nothing when it was told last.", "hub", failing)
+
+
+def _of_hook(hook: HookStatus | None) -> Iterator[Metric]:
+    if hook:
+        yield _one("feedd_hook_pending_documents", "Documents that the command is yet to be told of.", hook.waiting)
+        failing = hook.failing is not None
+        yield _one("feedd_hook_failing", "Whether the command failed when it was last started.", failing)
 
 
 def _one(name: str, what: str, value: float) -> Metric:
