@@ -204,7 +204,7 @@ class Rehearsed:
             raise
 
     def feed(self, named: str, here: Path) -> str | None:
-        """The name of a feed, before or after, that somebody calls so; `explain.find_feed` tells how."""
+        """The name of a feed, before or after, that somebody calls so; `named.find_feed` tells how."""
         from feedd.named import find_feed
 
         found = find_feed(self._pipeline, named, here)

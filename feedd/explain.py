@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from feedd.content.article import Article, Hold, Reading, parse
+from feedd.content.article import Article, Hold, Reading, Rules, parse
 from feedd.content.header import withdrawn_at
 from feedd.content.source import pattern, shown
 from feedd.desk import Job, Record, duplicate_id
@@ -79,8 +79,8 @@ class Verdict(Struct, frozen=True):
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """All places: of the article's value, of what is wanted, and what else decides."""
-        own = (Place(self.field, self.file, self.line),) if self.file or self.field else ()
+        """All places: of the article's value if it is a field, of what is wanted, and what else decides."""
+        own = (Place(self.field, self.file, self.line),) if self.line or self.field else ()
         return (*own, *((self.wanted_at,) if self.wanted_at else ()), *self.through)
 
 
@@ -190,7 +190,7 @@ def possible_feeds(known: Pipeline, article: Article) -> set[str]:
 # The article by itself
 
 
-class _File(NamedTuple):
+class File(NamedTuple):
     """What a file holds now: its record and its reading, or why it cannot be read."""
 
     record: Record | Problem | None
@@ -203,7 +203,7 @@ def _standing(inquiry: Inquiry, row: Row | None, path: str) -> Iterator[Verdict]
     kept = row is not None and row.id is not None
     whereabouts = _content(inquiry, path, kept)
     wanted = whereabouts.passes and not whereabouts.remedy
-    file = _read(inquiry, path) if wanted else _File(None)
+    file = read_file(inquiry, path, inquiry.pipeline.desk.rules) if wanted else File(None)
     yield whereabouts
     if wanted:
         yield from _as_read(inquiry, path, file, kept)
@@ -250,19 +250,20 @@ def _content(inquiry: Inquiry, path: str, kept: bool) -> Verdict:
     return Verdict("content", True, f"is matched by {glob}", path, wanted=content.include, wanted_at=include)
 
 
-def _read(inquiry: Inquiry, path: str) -> _File:
+def read_file(inquiry: Inquiry, path: str, rules: Rules) -> File:
+    """What a file holds now, read by these rules."""
     desk = inquiry.pipeline.desk
     try:
-        found = desk.tree.read(path, desk.rules.max_bytes)
+        found = desk.tree.read(path, rules.max_bytes)
     except OSError:
-        return _File(desk.record(path))
+        return File(desk.record(path))
     if found is None:
-        return _File(None)
-    reading = parse(path, found[1], desk.rules)
-    return _File(desk.file(path, found[0], reading), reading, found[1])
+        return File(None)
+    reading = parse(path, found[1], rules)
+    return File(desk.file(path, found[0], reading), reading, found[1])
 
 
-def _as_read(inquiry: Inquiry, path: str, file: _File, kept: bool) -> Iterator[Verdict]:
+def _as_read(inquiry: Inquiry, path: str, file: File, kept: bool) -> Iterator[Verdict]:
     """The verdict on the file; one that says nothing good passes where the index still holds an article of it."""
     record, reading = file.record, file.reading
     if record is None:
@@ -288,7 +289,7 @@ def _absent(place: Path) -> str:
     return "is a symbolic link that leads nowhere" if place.is_symlink() else "there is no such file"
 
 
-def _broken(inquiry: Inquiry, path: str, file: _File, reading: Reading, kept: bool) -> Iterator[Verdict]:
+def _broken(inquiry: Inquiry, path: str, file: File, reading: Reading, kept: bool) -> Iterator[Verdict]:
     """A verdict for each error; what the text says beside them once."""
     wrong = [problem for problem in reading.problems if problem.severity == "error"]
     at = withdrawn_at(file.data) if reading.withdrawn else None
@@ -347,22 +348,22 @@ def _leaves(record: Record | Problem | None, now: int) -> bool:
     return not record.shown(now)
 
 
-def _decided(inquiry: Inquiry, article: Article, file: _File) -> Iterator[Verdict]:
+def _decided(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict]:
     """What its author decided, and when it is public."""
     holds = _holds(article, file)
     if not holds or any(hold.rule != "slip" for hold in holds) or inquiry.places.has(article.path, "published"):
         yield _published(inquiry, article, holds, file)
     if any(hold.rule == "draft" for hold in holds):
-        yield _held(inquiry, article.path, Hold("draft", "draft"), file)
+        yield verdict_on_hold(inquiry, article.path, Hold("draft", "draft"), file)
     removals = [hold for hold in holds if hold.rule == "removed"]
-    yield from (_held(inquiry, article.path, hold, file) for hold in removals)
+    yield from (verdict_on_hold(inquiry, article.path, hold, file) for hold in removals)
     if not removals:
         yield Verdict("removed", True, "not removed")
-    yield from (_held(inquiry, article.path, hold, file) for hold in holds if hold.rule == "slip")
+    yield from (verdict_on_hold(inquiry, article.path, hold, file) for hold in holds if hold.rule == "slip")
     yield from _in_time(inquiry, article)
 
 
-def _holds(article: Article, file: _File) -> tuple[Hold, ...]:
+def _holds(article: Article, file: File) -> tuple[Hold, ...]:
     """All that keeps the article from being published as the index has it: what the file says, if it is that which the
     index has.
     """
@@ -377,9 +378,9 @@ def _holds(article: Article, file: _File) -> tuple[Hold, ...]:
     return (*removed, *(() if article.published else (Hold("published", "published"),)))
 
 
-def _published(inquiry: Inquiry, article: Article, holds: tuple[Hold, ...], file: _File) -> Verdict:
+def _published(inquiry: Inquiry, article: Article, holds: tuple[Hold, ...], file: File) -> Verdict:
     if any(hold.rule == "published" for hold in holds):
-        return _held(inquiry, article.path, Hold("published", "published"), file)
+        return verdict_on_hold(inquiry, article.path, Hold("published", "published"), file)
     at = inquiry.places.front(article.path, "published")
     if at.file:
         return Verdict("published", True, "published is true", True, at.file, at.line, at.field)
@@ -390,7 +391,7 @@ def _published(inquiry: Inquiry, article: Article, holds: tuple[Hold, ...], file
     return Verdict("published", True, "published was true", True, article.path)
 
 
-def _held(inquiry: Inquiry, path: str, hold: Hold, file: _File) -> Verdict:
+def verdict_on_hold(inquiry: Inquiry, path: str, hold: Hold, file: File) -> Verdict:
     """The verdict on a key that keeps an article from being published."""
     at = inquiry.places.key(path, hold.key)
     problems = file.reading.problems if file.reading else ()
@@ -431,7 +432,7 @@ def _in_time(inquiry: Inquiry, article: Article) -> Iterator[Verdict]:
 # The article in a feed
 
 
-class _Source(NamedTuple):
+class Source(NamedTuple):
     """What a filter compares: an attribute of `Traits`, one of `Article`, and one of `Spec`, as its key is called."""
 
     trait: str
@@ -439,18 +440,35 @@ class _Source(NamedTuple):
     key: str
 
 
-_SOURCES = {
-    "collection": _Source("collection", "category", "collections"),
-    "topics": _Source("topics", "topics", "topics"),
-    "all-topics": _Source("topics", "topics", "all_topics"),
-    "not-topics": _Source("topics", "topics", "not_topics"),
-    "providers": _Source("provider", "provider", "providers"),
-    "not-providers": _Source("provider", "provider", "not_providers"),
-    "types": _Source("type", "type", "types"),
-    "languages": _Source("language", "language", "languages"),
-    "title": _Source("title", "title", "title_contains"),
+SOURCES = {
+    "collection": Source("collection", "category", "collections"),
+    "topics": Source("topics", "topics", "topics"),
+    "all-topics": Source("topics", "topics", "all_topics"),
+    "not-topics": Source("topics", "topics", "not_topics"),
+    "providers": Source("provider", "provider", "providers"),
+    "not-providers": Source("provider", "provider", "not_providers"),
+    "types": Source("type", "type", "types"),
+    "languages": Source("language", "language", "languages"),
+    "title": Source("title", "title", "title_contains"),
 }
 """Of the filters that compare one value of an article with a list; others are shown by what they say."""
+
+
+_AUTOMATIC = {"collections": "collections", "topics": "topics", "providers": "providers"}
+"""The key of `[output]` that makes a feed which nobody described ask for something."""
+
+
+def _plain(value: Any) -> Any:
+    """A value of a spec, as JSON has it."""
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+class Wish(Struct, frozen=True):
+    """What a feed asks for: a key of `[[feed]]` or what stands for it, its value, and where that is written."""
+
+    key: str
+    value: Any
+    place: Place
 
 
 class Ruling(NamedTuple):
@@ -576,6 +594,21 @@ class Membership:
 
     # Words and places
 
+    def wishes(self) -> Iterator[Wish]:
+        """All that the feed asks for, its filters first."""
+        spec = self.spec
+        for rule in self._filters:
+            key = SOURCES[rule.name].key if rule.name in SOURCES else rule.name.replace("-", "_")
+            yield Wish(key, _plain(getattr(spec, key, None)), self.wish(key, _AUTOMATIC.get(key, "all")))
+        for key in ("min_quality", "min_heat", "max_age"):
+            if (value := getattr(spec, key)) is not None:
+                yield Wish(key, value, self.wish(key, "all"))
+        if spec.schedule:
+            yield Wish("schedule", spec.schedule.text, self.wish("schedule", "all"))
+        yield Wish("limit", spec.limit, self.wish("limit", "limit"))
+        if self._config:
+            yield Wish("order", spec.order, self.wish("order", "limit"))
+
     def wish(self, key: str, automatic: str) -> Place:
         """Where a key of this feed is written."""
         return self._inquiry.places.wish(self.name, key, automatic)
@@ -584,7 +617,7 @@ class Membership:
         return self._inquiry.pipeline.index.article(card.key)
 
     def _filter(self, rule: Rule, card: Card, passes: bool) -> Verdict:
-        source, says = _SOURCES.get(rule.name), rule.says(card, self.spec)
+        source, says = SOURCES.get(rule.name), rule.says(card, self.spec)
         if source is None:
             return Verdict(rule.name, passes, says, wanted_at=self.wish(rule.name.replace("-", "_"), rule.name))
         article, key = self._article(card), source.key
@@ -592,10 +625,9 @@ class Membership:
         at = self._source(article, source.attribute)
         through = tuple(self._through(article, source))
         notes = "; ".join(place.note for place in through)
-        automatic = {"collections": "collections", "topics": "topics", "providers": "providers"}.get(key, "all")
         return Verdict(
             rule.name, passes, f"{says} ({notes})" if notes else says, getattr(card.traits, source.trait),
-            at.file, at.line, at.field, sorted(wanted), self.wish(key, automatic), through,
+            at.file, at.line, at.field, _plain(wanted), self.wish(key, _AUTOMATIC.get(key, "all")), through,
         )  # fmt: skip
 
     def _source(self, article: Article, attribute: str) -> Place:
@@ -603,7 +635,7 @@ class Membership:
         special = {"category": places.collection, "language": places.language, "provider": places.provider}
         return special[attribute](article) if attribute in special else places.front(article.path, attribute)
 
-    def _through(self, article: Article, source: _Source) -> Iterator[Place]:
+    def _through(self, article: Article, source: Source) -> Iterator[Place]:
         """What the taxonomy has to do with it: names that the article and the feed use, and topics above others."""
         config, places = self._config, self._inquiry.places
         wished = getattr(config, source.key, ()) if config else ()
@@ -672,10 +704,10 @@ class Membership:
         at, order = self.wish("limit", "limit"), self.wish("order", "limit")
         says = f"{'among' if inside else 'not among'} the first {spec.limit} ({spec.order})"
         if not inside:
-            rank, last = self._ranks[card.id], self._article(self.selection.cards[-1])
-            says += f": it is number {rank} of {len(self._ranks)}, and {last.path} is the last that is in"
+            says += f": it is number {self._ranks[card.id]} of {len(self._ranks)}"
         kept = "; it is in the archives" if not inside and archives and has_archives(spec) else ""
-        through = (order,) if order.file else ()
+        last = Place("", self._article(self.selection.cards[-1]).path, note="the last that is in")
+        through = (*((order,) if order.file else ()), *(() if inside else (last,)))
         value = None if inside else self._ranks[card.id]
         return Verdict("limit", inside, f"{says}{kept}", value, wanted=spec.limit, wanted_at=at, through=through)
 

@@ -597,9 +597,10 @@ def test_article_is_found_although_the_directory_here_is_gone(site: Site) -> Non
 
 def test_explain_tells_each_rule_in_order_and_every_feed_that_could_hold_it(site: Site) -> None:
     site.configure('[[feed]]\nname = "films"\ntypes = ["video"]\n')
+    on(site, "build")
     lines = on(site, "explain", "first").stdout.splitlines()
 
-    assert [line.split(":")[0].split()[-1] for line in lines if line.startswith("  ")][:6] == [
+    assert [line.split()[1] for line in lines if line.startswith("  ")][:6] == [
         "content",
         "front-matter",
         "id",
@@ -613,10 +614,14 @@ def test_explain_tells_each_rule_in_order_and_every_feed_that_could_hold_it(site
         "providers/source.example: in",
         "topics/ai: in",
     ]
-    assert "  no   types: article; the feed takes video" in lines
+    place = f"{site.file}:7: feed[1].types"
+    assert [re.split("  +", line) for line in lines if " types " in line] == [
+        ["", "no", "types", "article; the feed takes video", f"default: type, {place}"]
+    ]
 
 
 def test_explain_of_one_feed_is_about_that_feed_alone(site: Site) -> None:
+    on(site, "build")
     lines = on(site, "explain", "first", "topics/ai").stdout.splitlines()
 
     assert [line for line in lines[1:] if not line.startswith(" ")] == ["topics/ai: in"]
@@ -625,18 +630,20 @@ def test_explain_of_one_feed_is_about_that_feed_alone(site: Site) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        pytest.param(article("X", published=False), "no   published: published is not true", id="not published"),
+        pytest.param(article("X", published=False), "no   published     published is false", id="not published"),
         pytest.param(
             article("X", publishedDateTime="2099-01-01T00:00:00Z"),
-            "no   embargo: appears at 2099-01-01T00:00:00Z",
+            "no   embargo       appears at 2099-01-01T00:00:00Z",
             id="embargo",
         ),
         pytest.param(
-            article("X", expiryDate="2024-05-02T00:00:00Z"), "no   expiry: left at 2024-05-02T00:00:00Z", id="expired"
+            article("X", expiryDate="2024-05-02T00:00:00Z"),
+            "no   expiry        left at 2024-05-02T00:00:00Z",
+            id="expired",
         ),
-        pytest.param(article("X", deleted=True), "no   removed: deleted or removed is true", id="deleted"),
-        pytest.param("---\ntitle: x\n", "no   front-matter: front matter has no closing fence", id="broken"),
-        pytest.param("A note.", "no   front-matter: the file does not open with a --- fence", id="note"),
+        pytest.param(article("X", deleted=True), "no   removed       deleted is true", id="deleted"),
+        pytest.param("---\ntitle: x\n", "no   front-matter  front matter has no closing fence", id="broken"),
+        pytest.param("A note.", "no   front-matter  the file does not open with a --- fence", id="note"),
     ],
 )
 def test_explain_says_why_an_article_is_not_public(text: str, says: str, site: Site) -> None:
@@ -656,11 +663,103 @@ def test_explain_says_that_what_is_not_public_is_not_in_the_feed_that_was_asked_
 
 
 def test_explain_json_is_for_programs(site: Site) -> None:
+    on(site, "build")
     explanation = json.loads(on(site, "explain", "first", "all", "--json").stdout)
 
     assert explanation["path"] == "news/first.md"
     assert {verdict["passes"] for verdict in explanation["article"] + explanation["feeds"]["all"]} == {True}
     assert all(verdict["rule"] and verdict["says"] for verdict in explanation["article"])
+    [published] = [verdict for verdict in explanation["article"] if verdict["rule"] == "published"]
+    assert (published["value"], published["file"], published["line"], published["field"]) == (
+        True,
+        "news/first.md",
+        6,
+        "published",
+    )
+
+
+def test_what_is_not_written_yet_is_said_to_be_not_in_with_what_to_do(site: Site) -> None:
+    lines = on(site, "explain", "first", "all").stdout.splitlines()
+
+    assert "all: not in" in lines
+    assert "`feedd run` or `feedd build` writes it." in lines[-1]
+
+
+def test_explain_of_a_feed_tells_what_it_has_and_what_it_nearly_has(site: Site) -> None:
+    site.story("news/cars.md", topics=["Cars"])
+    site.story("news/later.md", publishedDateTime="2099-01-01T00:00:00Z")
+    site.story("news/draft.md", published=False)
+    on(site, "build")
+    said = on(site, "explain", "--feed", "topics/ai").stdout
+
+    assert said == on(site, "explain", "topics/ai").stdout == on(site, "explain", "topics/ai.atom").stdout
+    assert said.startswith("topics/ai  Example News: AI\n  documents  topics/ai.atom, topics/ai.rss, topics/ai.json\n")
+    for head in ("in: 1 article\n", "not in, by topics alone: 1 article\n", "to come, by time alone: 1 article\n"):
+        assert head in said
+    assert "news/draft.md" not in said
+    assert said.endswith("not public, of the whole site: 1 embargoed, 1 unpublished\n")
+
+
+def test_explain_names_all_of_a_feed_if_that_is_asked(site: Site) -> None:
+    for name in ("second", "third"):
+        site.story(f"news/{name}.md")
+    site.story("news/draft.md", published=False)
+    on(site, "build")
+    few, every = (on(site, "explain", "all", *options).stdout for options in (("--limit", "1"), ("--all",)))
+
+    assert "  … and 2 more: `--all` names them\n" in few
+    assert "held back by their authors: 1 article\n" in every
+    assert "news/draft.md  published is false  line 6: published\n" in every
+
+
+def test_explain_of_a_feed_is_there_for_programs(site: Site) -> None:
+    on(site, "build")
+    found = json.loads(on(site, "explain", "--feed", "all", "--json").stdout)
+
+    assert (found["name"], found["count"], [one["path"] for one in found["entries"]]) == ("all", 1, ["news/first.md"])
+
+
+def test_what_names_an_article_and_a_feed_is_the_article_and_that_is_said(site: Site) -> None:
+    site.story("news/all.md")
+    result = on(site, "explain", "all")
+
+    assert result.stdout.startswith("news/all.md  ")
+    assert result.stderr == "feedd: 'all' is a feed as well: `feedd explain --feed all` is about that.\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("first", "all", "--feed", "all")], ids=["nothing", "twice"])
+def test_explain_wants_an_article_or_a_feed_and_each_once(arguments: tuple[str, ...], site: Site) -> None:
+    result = on(site, "explain", *arguments)
+
+    assert result.exit_code == 2
+    assert "explain --help" in result.stderr
+
+
+def test_a_feed_that_there_is_not_is_explained_where_a_switch_keeps_it_from_being(site: Site) -> None:
+    site.configure("[output]\ntopics = false\n")
+    said = on(site, "explain", "first", "topics/ai").stdout
+
+    assert f"there is no such feed: output.topics is false  {site.file}:6: output.topics\n" in said
+
+
+def test_a_former_name_of_a_feed_is_said_to_be_one(site: Site) -> None:
+    site.configure('[[taxonomy.topic]]\nname = "AI"\naliases = ["Robots"]\n')
+    place = f"{site.file}:7: taxonomy.topic[1].aliases"
+
+    for command in (("first", "topics/robots"), ("--feed", "topics/robots")):
+        said = on(site, "explain", *command).stdout
+        assert f"topics/robots is a former name of topics/ai  {place}\n" in said
+
+
+def test_places_below_the_directory_here_are_named_from_here(site: Site) -> None:
+    (site.folder / "topics").mkdir()
+    (site.folder / "topics" / "ai.yaml").write_text("# A topic\nname: Artificial Intelligence\naliases: [AI]\n")
+    site.configure('[taxonomy]\ntopics = ["topics"]\n')
+    with contextlib.chdir(site.folder):
+        said = feedd("explain", "first", "topics/artificial-intelligence").stdout
+
+    assert "the feed takes any of artificial-intelligence (AI is Artificial Intelligence)" in said
+    assert "news/first.md:10: topics, default: output.topics, topics/ai.yaml:3: aliases\n" in said
 
 
 def test_explain_writes_nothing(site: Site) -> None:
@@ -673,8 +772,8 @@ def test_explain_writes_nothing(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "named",
-    ["nothing.md", "nothing", "a" * 300, "../feedd.toml/x", ""],
-    ids=["path", "name", "long", "outside", "empty"],
+    ["nothing.md", "nothing", "a" * 300, "../feedd.toml/x", "", "caf\udce9.md"],
+    ids=["path", "name", "long", "outside", "empty", "no-text"],
 )
 def test_unknown_article_exits_with_2_and_the_remedy(named: str, site: Site) -> None:
     result = on(site, "explain", named)

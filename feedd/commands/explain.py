@@ -45,7 +45,7 @@ def command(
     most: int | None,
     everything: bool,
 ) -> None:
-    """Say why ARTICLE is in FEED or not: each rule, and where what decides is written.
+    """Say why ARTICLE is in FEED or not, and where that is written.
 
     ARTICLE is a path, from here or below the content directory, a file name or an id; FEED a name such as all,
     topics/ai or providers/news.example, or one of its documents, such as feeds/topics/ai.atom. Without FEED, all
@@ -56,9 +56,9 @@ def command(
     will let in. It reads what is not public too, and names it: the answer is for you.
     """
     if feed and asked:
-        refuse("FEED is named twice. Leave out one of them, or --feed.")
+        raise click.UsageError("FEED is named twice: leave out one of them.")
     if not (article or asked):
-        refuse("nothing to explain. Name an article, or a feed by --feed.")
+        raise click.UsageError("Missing argument 'ARTICLE': name one, or a feed by --feed.")
     with closing(open_pipeline(load(file), dry_run=True)[0]) as pipeline:
         inquiry = _Question(file, pipeline)
         if article and (path := inquiry.article(article)):

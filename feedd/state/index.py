@@ -180,6 +180,11 @@ class Index:
         """How many files are in each state of `article.Reading`."""
         return dict(self._execute("SELECT state, count(*) FROM file GROUP BY state ORDER BY state"))
 
+    def unpublished(self) -> list[str]:
+        """The files of the articles that their authors do not publish."""
+        query = "SELECT path FROM file WHERE state = 'article' AND public IS NOT 1 ORDER BY path"
+        return [path for (path,) in self._execute(query)]
+
     def articles(self, now: int) -> dict[str, int]:
         """How many articles are public at that moment, and how many are not, by what keeps them from it: `broken`,
         `unpublished`, `duplicate` (another file keeps their id), `embargoed`, `expired`. What is broken may be public
