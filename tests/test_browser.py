@@ -162,7 +162,7 @@ def demo(site: Site, base: str, pictures: str) -> Served:
         text = path.read_text(encoding="utf-8")
         path.write_text(PICTURE_ADDRESS.sub(rf"{pictures}\1", text), encoding="utf-8")
     settings = site.file.read_text(encoding="utf-8")
-    settings = settings.replace("https://quiet-marvels.example/feeds/", base)
+    settings = settings.replace("http://127.0.0.1:8000/", base)
     # Relative pictures start from the site.
     site.file.write_text(settings.replace('\nurl = "https://quiet-marvels.example/"', f'\nurl = "{pictures}"'))
     site.now = THIS_YEAR

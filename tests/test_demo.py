@@ -233,4 +233,8 @@ def test_every_host_is_invented() -> None:
     sources = [DEMO / "feedd.toml", *(path for path in (DEMO / "content").rglob("*") if path.is_file())]
     hosts = {host for path in sources for host in re.findall(r"https?://([^/\s\"')>]+)", path.read_text("utf-8"))}
 
-    assert sorted(host for host in hosts if not host.endswith(".example")) == []
+    assert sorted(host for host in hosts if not host.endswith(".example")) == ["127.0.0.1:8000"]
+
+
+def test_it_names_its_feeds_where_it_serves_them_to_this_machine_alone(site: Site) -> None:
+    assert site.config.site.feeds_url == f"http://{site.config.server.listen}/" == "http://127.0.0.1:8000/"

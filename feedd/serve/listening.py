@@ -4,6 +4,7 @@ In: `host:port`, the absolute path of a Unix socket, or "systemd" for a socket t
 the socket, or a ServeError that says what to do. Does not answer on it.
 """
 
+import errno
 import os
 import socket
 import stat
@@ -73,7 +74,9 @@ class Listening:
             self.socket = _at_path(self._path, field, mode) if self._path else _at_port(address)
             self._inode = _identity(self._path) if self._path else None
         except OSError as error:
-            what, remedy = f"nobody can listen at {address}: {error.strerror or error}", "Name another address."
+            taken = error.errno == errno.EADDRINUSE
+            what = f"nobody can listen at {address}: {error.strerror or error}"
+            remedy = f"{'End what listens there, or name' if taken else 'Name'} another address."
             raise ServeError(Problem("not-served", what, remedy, field=field)) from error
 
     def close(self) -> None:

@@ -37,6 +37,7 @@ def test_a_port_that_is_taken_is_told_by_the_key_that_names_it() -> None:
         ) as caught:
             Listening(f"127.0.0.1:{port}", "server.listen", PUBLIC)
         assert caught.value.problem.field == "server.listen"
+        assert caught.value.problem.remedy == "End what listens there, or name another address."
 
 
 def test_an_address_that_is_not_of_this_machine_is_told() -> None:
