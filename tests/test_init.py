@@ -232,6 +232,7 @@ def test_hugo_is_recognised_and_what_is_not_read_is_said(tmp_path: Path) -> None
 
     assert (found["generator"], config.site.title, config.site.language) == ("Hugo", "Kites", "en-GB")
     assert config.content.path == tmp_path / "site" / "content"
+    assert config.content.own_pages == "https://hugo.example/posts/{slug}/"
     assert "**/_index.md" in config.content.exclude
     assert "content/posts/three.md" in note(found, "toml-front-matter")
     assert "updatedDateTime" in note(found, "key-not-read")
@@ -617,7 +618,7 @@ def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path: Path, path: str
     ("option", "value", "says"),
     [
         ("--url", "news.example", '--url is "news.example". Write an absolute http or https URL'),
-        ("--listen", "systemd", "--listen "),
+        ("--listen", "systemd", "--listen 'systemd' is not a host and a port"),
         ("--title", "\x01", "--title holds the character U+0001"),
     ],
 )

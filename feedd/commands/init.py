@@ -1,6 +1,7 @@
 """`feedd init`: a new site in one step."""
 
 import gc
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,8 @@ def command(
     from feedd.init.prospect import prospect
     from feedd.init.site import make, plan
 
+    if listen and not re.fullmatch(r".+:\d+", listen):
+        refuse(f"--listen {listen!r} is not a host and a port, such as 127.0.0.1:8000.")
     gc.disable()  # as for a build
     wishes = Wishes(title, url, *([listen] if listen else []))
     showing, moment = quiet if as_json else progress(), now()

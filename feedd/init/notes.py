@@ -10,7 +10,7 @@ from msgspec import Struct
 from feedd.content.article import FIELDS
 from feedd.content.source import shown
 from feedd.errors import Problem, Severity
-from feedd.init.proposal import Found, Proposal, files, folders_of_pages
+from feedd.init.proposal import Found, Proposal, files, folders_of_pages, undecided
 from feedd.init.survey import Survey, is_below
 
 _FEW = 3  # examples in a note
@@ -63,7 +63,7 @@ def _of_files(found: Found) -> Iterator[Problem]:
 
 def _of_articles(one: Proposal, would: int) -> Iterator[Problem]:
     if would:
-        what = f"{one.unsaid} of {one.articles} articles do not say whether they are published, so that they are not"
+        what = undecided(one.unsaid, one.articles)
         remedy = f"If they are, set published_default in the configuration: {would} more become public."
         yield _note("published-missing", what, remedy)
     if one.homeless and not one.own_pages:

@@ -19,7 +19,7 @@ from feedd.config import Content
 from feedd.content.source import shown
 from feedd.content.text import plain
 from feedd.init.generators import Told
-from feedd.init.survey import GENERATORS_OWN, LISTS, SUFFIXES, Seen, Survey, content_root, is_below, suffix
+from feedd.init.survey import GENERATORS_OWN, LISTS, SUFFIXES, Seen, Survey, content_root, deepest, is_below, suffix
 
 _MOST_COLLECTIONS = 12
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")  # of a collection
@@ -135,6 +135,13 @@ class Found(Struct, frozen=True):
 def files(count: int, what: str = "file") -> str:
     """`1 file has`, `2 files have`."""
     return f"{count} {what} has" if count == 1 else f"{count} {what}s have"
+
+
+def undecided(unsaid: int, articles: int) -> str:
+    """`2 of 3 articles do not say whether they are published, so they are not`."""
+    if articles == 1:
+        return "1 article does not say whether it is published, so it is not"
+    return f"{unsaid} of {articles} articles do not say whether they are published, so they are not"
 
 
 def find(root: Path, survey: Survey, told: Told, content: str | None = None) -> Found:
@@ -262,10 +269,10 @@ def _own_pages(found: Found, url: str, articles: Sequence[Seen]) -> str:
     """Where the pages of articles are, if some have no other address: right below the site, or where Hugo has them."""
     if not url or all(one.linked for one in articles):
         return ""
-    _, is_hugo, section = found.content.partition("content/")
-    below = f"{section}/" if found.told.generator == "Hugo" and is_hugo else ""
+    _, is_hugo, section = deepest([one.place for one in articles if not one.linked]).partition("content/")
+    known = found.told.generator == "Hugo" and is_hugo and re.fullmatch(r"[A-Za-z0-9/_-]+", section)
     home = url if url.endswith("/") else f"{url}/"
-    return f"{home}{below if re.fullmatch(r'[A-Za-z0-9/_-]*', below) else ''}{{slug}}/"
+    return f"{home}{section}/{{slug}}/" if known else f"{home}{{slug}}/"
 
 
 def _rank(articles: Sequence[Seen]) -> Rank | None:

@@ -311,17 +311,18 @@ def content_root(found: Survey) -> str:
     or one above it that is named for articles, if nothing else would come in. "" is the directory itself.
     """
     places = [one.place for one in found.seen] or found.toml
-    deepest = _deepest(places)
-    parts = deepest.split("/")
+    nearest = deepest(places)
+    parts = nearest.split("/")
     others = [*found.pages, *(one.path for one in found.seen if one.broken)]
     for count in range(1, len(parts)):
         above = "/".join(parts[:count])
-        if parts[count - 1] in _HOMES and not any(is_below(path, above) > is_below(path, deepest) for path in others):
+        if parts[count - 1] in _HOMES and not any(is_below(path, above) > is_below(path, nearest) for path in others):
             return above
-    return deepest
+    return nearest
 
 
-def _deepest(places: Sequence[str]) -> str:
+def deepest(places: Sequence[str]) -> str:
+    """The deepest folder that holds nearly all of these places; "" if none does."""
     folder = ""
     while True:
         start = len(folder) + bool(folder)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from feedd.config import Content
-from feedd.init.proposal import Group, Proposal, files
+from feedd.init.proposal import Group, Proposal, files, undecided
 
 SCHEMA = "feedd.schema.json"
 """The file beside the configuration by which editors complete and check it."""
@@ -110,8 +110,7 @@ def _collections(one: Proposal, would: int) -> Iterator[Iterable[str]]:
 def _collection(group: Group, off: str, would: int) -> Iterator[str]:
     if group.unsaid:
         yield from _comment(
-            f"{group.unsaid} of these {group.articles} articles do not say whether they are published, so they are "
-            "not. If they are, as Jekyll has it, use published_default"
+            f"Here, {undecided(group.unsaid, group.articles)}. If they are, as Jekyll has it, use published_default"
             + (f": {would} more become public, in all collections." if would else ".")
         )
     yield f"{off}[[collection]]"
