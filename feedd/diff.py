@@ -3,7 +3,7 @@
 In: a configuration, the one under which the feeds were published, and the moment. Out: a `Difference`: the documents
 that a run writes and removes, and what that means for feeds, entries, addresses and redirects. Decides nothing: a real
 run on a copy of the state, with a `Rehearsal` in the place of the output directory, finds it out; both sides are then
-compared as the ledger tells of them. Writes nothing, and reads no document.
+compared as the ledger tells of them. Writes nothing, and takes nothing out of documents.
 
 An article is named only if it is public now or after the change: whatever is not, nor its number, can be told from a
 difference. Its title is the one that is public.
@@ -18,15 +18,15 @@ from msgspec import Struct, structs
 
 from feedd.config import Config
 from feedd.errors import Problem, StateError
-from feedd.feeds.archive import is_period
+from feedd.feeds.entry import Document
 from feedd.feeds.formats import FORMATS
 from feedd.feeds.manifest import NAME, Manifest, decode
-from feedd.pipeline import Pipeline, Report, silent
+from feedd.pipeline import Pipeline, Report, feed_of, silent
 from feedd.publish.directory import PAGE, Directory, Rehearsal
 from feedd.run import SITE, Progress
 from feedd.state.database import DAMAGED, Database, open_copy, open_database
 from feedd.state.index import Index
-from feedd.state.ledger import KnownFeed, Ledger, Told
+from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 
 if TYPE_CHECKING:
     from feedd.content.elsewhere import Copy
@@ -307,7 +307,7 @@ class _Comparison:
         """The feeds to which a document belongs, before and after, the one first under whose name it lies."""
         name = _name_of(path)
         sides = (self.after.ledger.written(path), self.before.ledger.written(path))
-        owners = [one.feed for one in sides if one] or [SITE if path == NAME else name]
+        owners = [one.feed for one in sides if one] or [name]
         return [name, *owners] if name in owners else owners
 
     def _feed(self, name: str, paths: Iterable[str]) -> FeedDiff | None:
@@ -319,8 +319,8 @@ class _Comparison:
         written = ((path, old) for path, old in self.directory.written.items() if path in paths)
         documents = _documents(written, self.directory.removed & paths)
         own, owner = _owner(self.before.ledger, name), _owner(self.after.ledger, name)
-        entries = self._entries(own, owner, was, will)
-        head = self._head(name) if was and will else {}
+        entries = self._entries(name, own, owner, was, will)
+        head = self._head(own, owner) if was and will and entries.before is not None else {}
         leads_to = owner if will and owner != name and own == name else ""
         kind: Kind = (
             "gone" if not will
@@ -342,19 +342,19 @@ class _Comparison:
             path in written or (path not in removed and os.path.lexists(self.directory.root / path)) for path in paths
         )
 
-    def _head(self, name: str) -> dict[str, Value]:
+    def _head(self, own: str, owner: str) -> dict[str, Value]:
         """What a feed says of itself that is another, as far as the ledger keeps it."""
-        one, other = (_listing(side.ledger.feed(name)) for side in (self.before, self.after))
+        one, other = _listing(self.before.ledger.feed(own)), _listing(self.after.ledger.feed(owner))
         shown = {key: Value(one[key], other[key]) for key in one if key in other and one[key] != other[key]}
         return shown | self._said()
 
     # Entries
 
-    def _entries(self, own: str, owner: str, was: bool, will: bool) -> Entries:
-        """Of what lay under the name of a feed, written by `own`, and is to lie there, written by `owner`."""
+    def _entries(self, name: str, own: str, owner: str, was: bool, will: bool) -> Entries:
+        """Of what lay under a name, written by the feed `own`, and is to lie there, written by `owner`."""
         known, new = self.before.ledger.feed(own), self.after.ledger.feed(owner)
         after = new.members if new and will else ()
-        if was and (known is None or own in self.unlisted):
+        if was and (known is None or own in self.unlisted or not self._is_as_it_was(name)):
             return Entries(None, len(after))
         before = known.members if known and was else ()
         ids, former = {*after}, {*before}
@@ -366,6 +366,21 @@ class _Comparison:
             tuple(self._changed(id) for id in stay if self._is_other(id)),
             stay != [id for id in before if id in ids],
         )  # fmt: skip
+
+    def _is_as_it_was(self, name: str) -> bool:
+        """Whether any document of a feed is the one that the ledger knows: those of a directory that was used before
+        another are of another time.
+        """
+        paths = (f"{name}.{suffix}" for suffix in _SUFFIXES)
+        return any((known := self.before.ledger.written(path)) and self._is(path, known) for path in paths)
+
+    def _is(self, path: str, known: Written) -> bool:
+        if Directory(self.before.output).lies(path, known.size, known.mtime):
+            return True
+        try:
+            return Document(path, (self.before.output / path).read_bytes()).digest == known.digest
+        except OSError:
+            return False
 
     def _is_other(self, id: str) -> bool:
         one, other = self.told_before.get(id), self.told_after.get(id)
@@ -434,10 +449,8 @@ def _unknown(output: Path) -> Problem:
 
 
 def _name_of(path: str) -> str:
-    """The name of the feed under which a document lies."""
-    folder, _, file = path.rpartition("/")
-    name = file.rpartition(".")[0]
-    return folder if is_period(name) else path.rpartition(".")[0]
+    """The name of the feed under which a document lies, `SITE` for one that is about all feeds."""
+    return SITE if path == NAME or path.startswith("assets/") else feed_of(path)
 
 
 def _owner(ledger: Ledger, name: str) -> str:

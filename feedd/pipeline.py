@@ -447,7 +447,7 @@ class Pipeline:
         Whatever is in them may have been withdrawn meanwhile.
         """
         self._press = None
-        names = {path: _feed_of(path) for path in paths}
+        names = {path: feed_of(path) for path in paths}
         for path, name in names.items():
             self.ledger.write(path, Written(name, b"", -1, -1))
             if name != SITE:
@@ -483,7 +483,7 @@ class Pipeline:
         """
         former, doomed = self.desk.plan.former, set(self.ledger.doomed())
         paths = ((path, one.feed) for path, one in self.ledger.all_written() if path not in doomed)
-        names = ((path.rpartition(".")[0], _feed_of(path), feed) for path, feed in paths)
+        names = ((path.rpartition(".")[0], feed_of(path), feed) for path, feed in paths)
         written = {name: feed for name, own, feed in names if feed != SITE and own == name}  # archives left aside
         leads = {name: former.get(name, name) for name in written}
         return {name for name, feed in written.items() if feed != leads[name] and self._known(leads[name])}
@@ -660,7 +660,7 @@ class Pipeline:
         return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _feed_of(path: str) -> str:
+def feed_of(path: str) -> str:
     """The name of the feed to which a document with that path belongs, or `SITE`."""
     folder, _, file = path.rpartition("/")
     name = file.rpartition(".")[0]

@@ -145,8 +145,10 @@ def _summary(difference: "Difference", names: Sequence[str]) -> str:
     kinds = Counter(feed.kind for feed in difference.feeds)
     told += [many(count, "feed") + f" {kind}" for kind, count in kinds.items()]
     documents = difference.documents
-    written, removed = len(documents.added) + len(documents.rewritten), len(documents.removed)
-    told.append(f"{many(written, 'document')} to write" + (f", {removed} to remove" if removed else ""))
+    written = [path for path in (*documents.added, *documents.rewritten) if path[0] != "."]  # as `build` counts
+    told += [f"{many(len(written), 'document')} to write"] if written else []
+    told += [f"{many(len(documents.removed), 'document')} to remove"] if documents.removed else []
+    told = told or ["what servers are told of the directory changes"]
     return "; ".join(told)
 
 
