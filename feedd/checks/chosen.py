@@ -1,7 +1,7 @@
 """Chosen: which files somebody asks about: named ones, those of a list, or those that were changed, as Git tells.
 
-In: names, the text of a list, or a revision. Out: paths. Asks the `git` of the system, which writes nothing: not even
-its index is refreshed. Raises `ChangesError`, with what to do, where Git cannot tell.
+In: names, the text of a list, or a revision. Out: paths. Asks the `git` of the system, which writes nothing, but may
+refresh its index as `git diff` does. Raises `ChangesError`, with what to do, where Git cannot tell.
 """
 
 import os

@@ -53,7 +53,8 @@ def _marks(desk: Desk, record: Record) -> Iterator[bytes]:
 def _mark(address: str) -> bytes:
     """The longest piece of the last part of an address that everybody writes alike; of the whole, if that is short."""
     for part in (address.rpartition("/")[2], address):
-        found = max(_AS_WRITTEN.findall(part), key=len, default="")
+        alike = (piece for piece in _AS_WRITTEN.findall(part) if not piece.startswith("xn--"))  # it may be unencoded
+        found = max(alike, key=len, default="")
         if len(found) >= _SHORTEST:
             return str(found).encode()
     return b""

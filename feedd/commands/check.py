@@ -51,11 +51,11 @@ def command(
     ignore: tuple[str, ...],
     files: tuple[Path, ...],
 ) -> None:
-    """Find every problem, in settings, content and surroundings; write nothing.
+    """Find every problem; write nothing.
 
-    With FILEs or folders, or with --changed-since, only the problems of these and of the settings: what a pre-commit
-    hook or a pull request needs. `-` reads a list of files from standard input, one a line or ended by NUL. Files that
-    are no content are passed over.
+    It looks at settings, content and surroundings: directories, limits, clock, systemd unit, daemon. With FILEs (or
+    folders) or --changed-since, only at settings and these, as a pre-commit hook or a pull request needs. `-` reads a
+    list of files from standard input, one a line or ended by NUL. Files that are no content are passed over.
 
     Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
     """
@@ -156,6 +156,6 @@ def _styled(word: str, severity: Severity) -> str:
 
 def _advice(problems: Sequence[Problem]) -> str:
     if serious(problems):
-        return ". Mend the errors first: what they name is left out or not done"
+        return ". Mend the errors first: what they name is left out or not done."
     warned = any(problem.severity == "warning" for problem in problems)
-    return ". Mend what is not meant so; --ignore KIND is for the rest" if warned else ""
+    return ". Mend what is not meant so; --ignore KIND is for the rest." if warned else ""
