@@ -276,7 +276,7 @@ MOMENTS_WORDS = (
     'Write minute, hour, day of the month, month and day of the week in quotes, such as "0 7 * * 1-5", or "" for none.'
 )
 RESCAN_WORDS = (
-    'Write a number with s, m or h in quotes, at least a second, such as "1h", '
+    'Write a whole number with s, m or h in quotes, at least a second, such as "1h", '
     'or minute, hour, day of the month, month and day of the week, such as "30 4 * * *".'
 )
 
@@ -321,8 +321,9 @@ BELOW_SITE = {
     "table like no other": (
         "[xyzzy.plugh]\n",
         "feedd.toml:5: xyzzy: is not a known table. "
-        "Known here: site, content, collection, taxonomy, output, pages, websub, hooks, server, monitoring, "
-        "state, guard, watch, schedule, control, log and feed.",
+        "Known: [site], [content], [[collection]], [taxonomy], [[taxonomy.topic]], [[taxonomy.provider]], [output], "
+        "[pages], [websub], [hooks], [server], [monitoring], [state], [guard], [watch], [schedule], [control], [log] "
+        "and [[feed]].",
     ),
     "missing key": (
         '[[feed]]\ntitle = "x"\n',
@@ -340,7 +341,7 @@ BELOW_SITE = {
     ),
     "several tables for one": (
         '[[output]]\npath = "x"\n',
-        "feedd.toml:5: output: is a list. Write its keys on lines below [output].",
+        "feedd.toml:5: output: is in double brackets, but there is only one. Write its keys on lines below [output].",
     ),
     "value for a table": (
         "[taxonomy]\ntopic = [5]\n",
@@ -398,7 +399,7 @@ BELOW_SITE = {
     ),
     "text for a list of text": (
         '[[feed]]\nname = "a"\ntopics = "AI"\n',
-        'feedd.toml:7: feed[1].topics: is "AI". Write a list, each item text in quotes.',
+        'feedd.toml:7: feed[1].topics: is "AI". Write a list, each item text in quotes. Put it in brackets: ["AI"].',
     ),
     "empty list": (
         "[content]\ninclude = []\n",
@@ -515,25 +516,26 @@ BELOW_SITE = {
     "duration": (
         '[[feed]]\nname = "a"\nmax_age = "7 days"\n',
         'feedd.toml:7: feed[1].max_age: is "7 days". '
-        'Write a number with m, h, d or w, such as "90m", "12h" or "7d" (a century at most), or "" for none.',
+        'Write a whole number with m, h, d or w in quotes, such as "90m", "12h" or "7d", or "" for none.',
     ),
     "duration beyond the calendar": (
         '[[feed]]\nname = "a"\nmax_age = "999999999w"\n',
-        'feedd.toml:7: feed[1].max_age: is "999999999w". '
-        'Write a number with m, h, d or w, such as "90m", "12h" or "7d" (a century at most), or "" for none.',
+        'feedd.toml:7: feed[1].max_age: is "999999999w", which is more than a century. '
+        'Write a whole number with m, h, d or w in quotes, such as "90m", "12h" or "7d", or "" for none.',
     ),
     "span": (
         '[watch]\nquiet = "5 s"\n',
-        'feedd.toml:6: watch.quiet: is "5 s". Write a number with ms, s, m or h in quotes, such as "50ms" or "2s".',
+        'feedd.toml:6: watch.quiet: is "5 s". '
+        'Write a whole number with ms, s, m or h in quotes, such as "50ms" or "2s".',
     ),
     "span without unit": (
         "[watch]\nlimit = 1\n",
-        'feedd.toml:6: watch.limit: is 1. Write a number with ms, s, m or h in quotes, such as "50ms" or "2s".',
+        'feedd.toml:6: watch.limit: is 1. Write a whole number with ms, s, m or h in quotes, such as "50ms" or "2s".',
     ),
     "interval that leaves no time": (
         '[watch]\npoll = "999ms"\n',
         'feedd.toml:6: watch.poll: is "999ms", which is less than a second. '
-        'Write a number with s, m or h in quotes, at least a second, such as "10s".',
+        'Write a whole number with s, m or h in quotes, at least a second, such as "10s".',
     ),
     "rescan": (
         '[schedule]\nrescan = "hourly"\n',
@@ -644,7 +646,8 @@ BELOW_SITE = {
     ),
     "port": (
         '[server]\nlisten = "127.0.0.1:80000"\n',
-        'feedd.toml:6: server.listen: is "127.0.0.1:80000". Write a host and a port, such as "127.0.0.1:8000", the '
+        'feedd.toml:6: server.listen: is "127.0.0.1:80000", but a port is a number from 1 to 65535. '
+        'Write a host and a port, such as "127.0.0.1:8000", the '
         'path of a Unix socket, such as "/run/feedd/http.sock", "systemd", or "" for none.',
     ),
     "hub": (
@@ -676,31 +679,28 @@ BELOW_SITE = {
         'feedd.toml:10: taxonomy.provider[2].domain: has "x.example", as has taxonomy.provider[1].domain. '
         "Let each domain mean one provider only.",
     ),
-    # TOML
+    # TOML; more in tests/wrong
     "no equals sign": (
         "[content]\npath\n",
-        "feedd.toml:6: is not TOML in column 5: expected '=' after a key in a key/value pair. "
-        "Mend this line or the one before it; text belongs in quotes, and each key in one place.",
+        "feedd.toml:6: is not TOML in column 5: a key has no value. Write path = VALUE, or # in front of the line.",
     ),
     "key twice": (
         'description = "a"\ndescription = "b"\n',
-        "feedd.toml:6: is not TOML in column 18: cannot overwrite a value. "
-        "Mend this line or the one before it; text belongs in quotes, and each key in one place.",
+        "feedd.toml:6: is not TOML in column 18: description is set a second time; line 5 sets it, too. "
+        "Leave one of them out.",
     ),
     "list without end": (
         "[content]\ninclude = [\n\n",
-        "feedd.toml:6: is not TOML at the end of the file: invalid value. "
-        "Mend this line or the one before it; text belongs in quotes, and each key in one place.",
+        "feedd.toml:6: is not TOML at the end of the file: the list is not closed, or lacks a comma. "
+        "Put a comma between its items, and ] at its end.",
     ),
     "number that Python refuses": (
         f"[output]\nlimit = {'9' * 5000}\n",
-        "feedd.toml: is not TOML: a number has too many digits. "
-        "Mend this line or the one before it; text belongs in quotes, and each key in one place.",
+        "feedd.toml: is not TOML: a number has too many digits. Write a smaller one.",
     ),
     "nested without end": (
         f"[output]\nlimit = {'[' * 50_000}\n",
-        "feedd.toml: is not TOML: lists or tables are nested too deep. "
-        "Mend this line or the one before it; text belongs in quotes, and each key in one place.",
+        "feedd.toml: is not TOML: lists or tables are nested too deep. Write less brackets.",
     ),
 }
 
@@ -720,7 +720,11 @@ BASE_URL_WORDS = 'Write an absolute http or https URL, such as "https://example.
         ("ftp://a.example/", f'is "ftp://a.example/". {BASE_URL_WORDS}'),
         ("https:///path", f'is "https:///path". {BASE_URL_WORDS}'),
         ("https://a b.example/", f'is "https://a b.example/". {BASE_URL_WORDS}'),
-        ("https://a.example:99999/", f'is "https://a.example:99999/". {BASE_URL_WORDS}'),
+        (
+            "https://a.example:99999/",
+            'is "https://a.example:99999/", but a port is a number from 1 to 65535. '
+            "Leave the port out, or write that of the server.",
+        ),
         ("https://[::1/", f'is "https://[::1/". {BASE_URL_WORDS}'),
         ("https://a.example/{slug}", f'is "https://a.example/{{slug}}". {BASE_URL_WORDS}'),
         (
@@ -746,12 +750,19 @@ def test_a_host_that_can_be_no_authority_is_named() -> None:
     )
 
 
-def test_an_empty_file_misses_what_is_required() -> None:
-    assert complaint("").splitlines() == [
-        'feedd.toml: site.title: is missing. Add title = "…" below [site]: text in quotes.',
-        'feedd.toml: site.url: is missing. Add url = "…" below [site]: '
+def test_a_file_without_settings_is_told_what_there_must_be() -> None:
+    assert complaint("# nothing yet\n") == (
+        "feedd.toml: holds no settings. "
+        "Write [site] with title, url and feeds_url, or let `feedd init` write a whole file."
+    )
+
+
+def test_a_table_without_its_keys_misses_what_is_required() -> None:
+    assert complaint("[site]\n").splitlines() == [
+        'feedd.toml:1: site.title: is missing. Add title = "…" below [site]: text in quotes.',
+        'feedd.toml:1: site.url: is missing. Add url = "…" below [site]: '
         'an absolute http or https URL, such as "https://example.org/".',
-        'feedd.toml: site.feeds_url: is missing. Add feeds_url = "…" below [site]: '
+        'feedd.toml:1: site.feeds_url: is missing. Add feeds_url = "…" below [site]: '
         'an absolute http or https URL, such as "https://example.org/".',
     ]
 
@@ -919,7 +930,7 @@ def test_a_file_that_is_not_utf_8_is_named_with_the_line(tmp_path: Path, mark: b
         load(file)
 
     assert str(caught.value) == (
-        f"{file}:2: is not UTF-8: the byte 0xE9 is none of its characters. Save the file as UTF-8."
+        f"{file}:2: is not UTF-8: the byte 0xE9 (é in Windows-1252) is none of its characters. Save the file as UTF-8."
     )
 
 

@@ -37,6 +37,9 @@ def parse(text: str, file: str, base: Path) -> Config:
             with its whole table first.
     """
     raw = _toml(text, file)
+    if not raw:
+        remedy = "Write [site] with title, url and feeds_url, or let `feedd init` write a whole file."
+        raise ConfigError((Problem("missing-key", "holds no settings", remedy, file),))
     reader = Reader(base)
     config = reader.table(Config, raw, ())
     findings = [*reader.findings, *chain.from_iterable(check(reader.values) for check in CHECKS)]
@@ -96,22 +99,26 @@ def _toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        message = str(error)
+        problem = _syntax(str(error), file, text)
     except ValueError:
-        message = "A number has too many digits"
+        problem = Problem("not-toml", "is not TOML: a number has too many digits", "Write a smaller one.", file)
     except RecursionError:
-        message = "Lists or tables are nested too deep"
-    raise ConfigError((_syntax(message, file, text),))
+        problem = Problem("not-toml", "is not TOML: lists or tables are nested too deep", "Write less brackets.", file)
+    raise ConfigError((problem,))
 
 
 def _syntax(message: str, file: str, text: str) -> Problem:
-    """What tomllib says, its place as a line."""
-    what, _, place = message.partition(" (at ")
+    """What tomllib says, in other words and with its place as a line; at the end of a text that is the last one."""
+    from feedd.config.syntax import Slip, explain
+
+    said, _, place = message.partition(" (at ")
     at = re.match(r"line (\d+), column (\d+)", place)
-    line = int(at[1]) if at else (text.rstrip().count("\n") + 1 if place else None)
-    column = f" in column {at[2]}" if at else " at the end of the file" if place else ""
-    remedy = "Mend this line or the one before it; text belongs in quotes, and each key in one place."
-    return Problem("not-toml", f"is not TOML{column}: {what[:1].lower()}{what[1:]}", remedy, file, line)
+    text = text.replace("\r\n", "\n")  # as tomllib does, before it counts
+    last = text.rstrip().split("\n")
+    line, column = (int(at[1]), int(at[2])) if at else (len(last), len(last[-1]) + 1)
+    what, remedy = explain(Slip(text, said, line, column))
+    where = f"in column {column}" if at else "at the end of the file"
+    return Problem("not-toml", f"is not TOML {where}: {what}", remedy, file, line)
 
 
 def _text(path: Path) -> str:
@@ -124,14 +131,22 @@ def _text(path: Path) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "Name a regular file that feedd's user may read."
         raise _unreadable(path, f"cannot be read: {reason}", remedy) from error
+    if data[:2] in _UTF_16 or data.count(0) > len(data) // 3:  # of ASCII in UTF-16, each other byte is 0
+        raise _unreadable(path, "is UTF-16, not UTF-8", "Save the file as UTF-8.", 1)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         # With the mark taken off, the place is counted from behind it.
         at = len(data) - len(error.object) + error.start
         line = data.count(b"\n", 0, at) + 1
-        what = f"is not UTF-8: the byte 0x{data[at]:02X} is none of its characters"
+        sign = data[at : at + 1].decode("cp1252", "ignore")
+        meant = f" ({sign} in Windows-1252)" if sign.isprintable() and sign else ""
+        what = f"is not UTF-8: the byte 0x{data[at]:02X}{meant} is none of its characters"
         raise _unreadable(path, what, "Save the file as UTF-8.", line) from None
+
+
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""The marks with which such text begins."""
 
 
 def _unreadable(path: Path, what: str, remedy: str, line: int | None = None) -> ConfigError:

@@ -94,8 +94,8 @@ def _split(value: str, written: str = "") -> SplitResult:
     """The parts of an absolute http(s) URL without credentials; `written` is what an admin knows it as."""
     try:
         parts = urlsplit(value)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bad port or a bad IPv6 address
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:  # a bad IPv6 address
         sound = False
     if not sound or re.search(r'[\s<>"\\^`{|}]', value):
         raise Wrong(f"is {shown(written or value)}")
@@ -104,7 +104,16 @@ def _split(value: str, written: str = "") -> SplitResult:
             "holds a user name or password, which every subscriber would see",
             "Leave out what is before the @.",
         )
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise Wrong(f"is {shown(written or value)}, but {_PORT}", "Leave the port out, or write that of the server.")
     return parts
+
+
+_PORT = "a port is a number from 1 to 65535"
 
 
 def _base_url(value: str, base: Path) -> str:
@@ -188,7 +197,8 @@ def _zone(value: str, base: Path) -> str:
     try:
         ZoneInfo(value)
     except (ValueError, KeyError, OSError):  # OSError: the name of a directory of the database
-        meant = did_you_mean(value, sorted(available_timezones()))
+        # Abbreviations are left out: that which is most like "CEST" is "EST", six hours away.
+        meant = did_you_mean(value, sorted(name for name in available_timezones() if "/" in name))
         raise Wrong(f"is {shown(value)}, which is no known time zone", meant) from None
     return value
 
@@ -208,9 +218,11 @@ def _duration(value: str, base: Path) -> int | None:
     if not value:
         return None
     match = re.fullmatch(r"([0-9]{1,9})([mhdw])", value)
-    seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not 0 < seconds <= _LONGEST:
+    if not match:
         raise Wrong(f"is {shown(value)}")
+    seconds = int(match[1]) * _SECONDS[match[2]]
+    if not 0 < seconds <= _LONGEST:
+        raise Wrong(f"is {shown(value)}, which is {'more than a century' if seconds else 'no time at all'}")
     return seconds
 
 
@@ -272,11 +284,15 @@ def _address(value: str, base: Path) -> str:
     """Where to listen: `host:port`, the absolute path of a Unix socket, `systemd`, or nothing."""
     if value in ("", "systemd"):
         return value
+    if "://" in value:
+        raise Wrong(f"is {shown(value)}, a URL", 'Write its host and port alone, such as "127.0.0.1:8000".')
     if "/" in value:
         return str(absolute(value, base))
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})", value, re.ASCII)
-    if not match or not 0 < int(match[2]) <= 65535:
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]+)", value, re.ASCII)
+    if not match:
         raise Wrong(f"is {shown(value)}")
+    if len(match[2]) > 5 or not 0 < int(match[2]) <= 65535:
+        raise Wrong(f"is {shown(value)}, but {_PORT}")
     return value
 
 
@@ -347,7 +363,7 @@ Address = Annotated[
     str,
     Meta(
         extra_json_schema={
-            "pattern": r"^(|systemd|(?!~)[\s\S]*/[\s\S]*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5})$(?!\n)"
+            "pattern": r"^(|systemd|(?!~|[\s\S]*://)[\s\S]*/[\s\S]*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):0*[1-9][0-9]{0,4})$(?!\n)"
         }
     ),
     Form(
@@ -397,7 +413,7 @@ Duration = Annotated[
     int | None,
     Meta(extra_json_schema={"pattern": r"^((?!0+[mhdw])[0-9]{1,9}[mhdw])?$(?!\n)"}),
     Form(
-        'a number with m, h, d or w, such as "90m", "12h" or "7d" (a century at most), or "" for none',
+        'a whole number with m, h, d or w in quotes, such as "90m", "12h" or "7d", or "" for none',
         _duration,
         str,
         _as_duration,
@@ -406,13 +422,13 @@ Duration = Annotated[
 Span = Annotated[
     float,
     Meta(extra_json_schema={"pattern": r"^[0-9]{1,6}(ms|s|m|h)$(?!\n)"}),
-    Form('a number with ms, s, m or h in quotes, such as "50ms" or "2s"', _span, str, _as_span),
+    Form('a whole number with ms, s, m or h in quotes, such as "50ms" or "2s"', _span, str, _as_span),
 ]
 _SECOND = r"(?!0+[smh]|0*[0-9]{1,3}ms)[0-9]{1,6}(ms|s|m|h)"
 Interval = Annotated[
     float,
     Meta(extra_json_schema={"pattern": rf"^{_SECOND}$(?!\n)"}),
-    Form('a number with s, m or h in quotes, at least a second, such as "10s"', _interval, str, _as_span),
+    Form('a whole number with s, m or h in quotes, at least a second, such as "10s"', _interval, str, _as_span),
 ]
 _FIELDS_WORDS = "minute, hour, day of the month, month and day of the week"
 _FIELDS = r"\s*[0-9A-Za-z*,/-]+(\s+[0-9A-Za-z*,/-]+){4}\s*"
@@ -421,7 +437,8 @@ Rescan = Annotated[
     float | str,
     Meta(extra_json_schema={"pattern": rf"^({_SECOND}|{_FIELDS}|{_NICKNAMES})$(?!\n)"}),
     Form(
-        f'a number with s, m or h in quotes, at least a second, such as "1h", or {_FIELDS_WORDS}, such as "30 4 * * *"',
+        'a whole number with s, m or h in quotes, at least a second, such as "1h", '
+        f'or {_FIELDS_WORDS}, such as "30 4 * * *"',
         _rescan,
         str,
         _as_span,

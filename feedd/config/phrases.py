@@ -10,12 +10,12 @@ Where = tuple[str | int, ...]
 """The way to a key: `("feed", 2, "limit")`."""
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """The known word that was probably meant, however it joins its parts (`feedsUrl`); or nothing."""
     from difflib import get_close_matches  # late: only a mistake needs it
 
     plain = {plain_name(name): name for name in known}
-    found = get_close_matches(plain_name(word[:100]), plain, n=1)
+    found = get_close_matches(plain_name(word[:100]), plain, n=1, cutoff=likeness)
     return plain[found[0]] if found else ""
 
 
@@ -24,9 +24,9 @@ def plain_name(name: str) -> str:
     return name.casefold().replace("_", "").replace("-", "")
 
 
-def did_you_mean(value: object, known: Iterable[str]) -> str:
+def did_you_mean(value: object, known: Iterable[str], likeness: float = 0.6) -> str:
     """The question after the nearest known word, or nothing."""
-    meant = nearest(value, known) if isinstance(value, str) else ""
+    meant = nearest(value, known, likeness) if isinstance(value, str) else ""
     return f'Did you mean "{meant}"?' if meant else ""
 
 

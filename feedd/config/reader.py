@@ -45,7 +45,8 @@ class Reader:
     def table(self, kind: Any, raw: Any, where: Where) -> Any:
         """The struct of a table, or `_BAD` when anything in it, or below it, is wrong."""
         if not isinstance(raw, dict):
-            self._refuse(where, f"is {shown(raw)}", _as_table(where))
+            what = "is in double brackets, but there is only one" if _is_table(raw) else f"is {shown(raw)}"
+            self._refuse(where, what, _as_table(where))
             return _BAD
         known = keys(kind)
         for key in raw:
@@ -118,11 +119,17 @@ class Reader:
         self.findings.append(Finding("wrong-value", where, what, remedy))
 
 
+_SURE = 0.7
+"""How like a choice must be to be asked about: of few that are all named, "oldest" was hardly meant by "latest"."""
+
+
 def _right(kind: Any, raw: object) -> str:
     """The remedy for a value of the wrong type or form."""
     bare, form = unannotated(kind)
     hint = ", without quotes" if isinstance(raw, str) and not form and _is_unquoted(bare) else ""
-    guess = did_you_mean(raw, get_args(bare)) if get_origin(bare) is Literal else ""
+    guess = did_you_mean(raw, get_args(bare), _SURE) if get_origin(bare) is Literal else ""
+    if get_origin(bare) is tuple and not form and isinstance(raw, str):
+        guess = f"Put it in brackets: [{shown(raw)}]."
     return f"Write {words(kind)}{hint}." + (f" {guess}" if guess else "")
 
 
@@ -141,17 +148,17 @@ def _as_tables(where: Where) -> str:
 
 def _unknown(table: Any, key: str, where: Where, raw: object) -> Finding:
     """A key or table that is not known, with the one that was probably meant."""
-    is_table = _is_table(raw)
-    what = "is not a known " + ("table" if is_table else "key")
-    return Finding("unknown-key", where, what, _meant(table, key, where, is_table))
+    if _is_table(raw):
+        return Finding("unknown-key", where, "is not a known table", _meant_table(key))
+    return Finding("unknown-key", where, "is not a known key", _meant_key(table, key))
 
 
-def _meant(table: Any, key: str, where: Where, is_table: bool) -> str:
+def _meant_key(table: Any, key: str) -> str:
     """The remedy: the same word here, the same word elsewhere, a like word here, a like word elsewhere."""
-    known = {name: item for name, item in keys(table).items() if is_table or not table_of(item.type)[0]}
+    known = [name for name, item in keys(table).items() if not table_of(item.type)[0]]
     everywhere = (name for _, other in headers() for name in keys(other))
     here, anywhere = nearest(key, known), nearest(key, everywhere)
-    guess = f"Did you mean {_written(known[here], here, where)}?" if here else ""
+    guess = f"Did you mean {here}?" if here else ""
     if here and (plain_name(here) == plain_name(key) or plain_name(anywhere) != plain_name(key)):
         return guess
     if anywhere:
@@ -163,11 +170,12 @@ def _meant(table: Any, key: str, where: Where, is_table: bool) -> str:
     return f"Known here: {listed(keys(table), 'and')}."
 
 
+def _meant_table(key: str) -> str:
+    """The remedy: the table of that name, wherever it belongs, or all that there are."""
+    known = {header.strip("[]").rpartition(".")[2]: header for header, _ in headers()}
+    meant = nearest(key, known)
+    return f"Did you mean {known[meant]}?" if meant else f"Known: {listed(known.values(), 'and')}."
+
+
 def _is_table(raw: object) -> bool:
     return isinstance(raw, dict) or (isinstance(raw, list) and bool(raw) and isinstance(raw[0], dict))
-
-
-def _written(item: FieldInfo, key: str, where: Where) -> str:
-    """A key as it is written: tables in their brackets."""
-    inner, many = table_of(item.type)
-    return header((*where[:-1], key, *([1] if many else []))) if inner else key
