@@ -157,7 +157,7 @@ def _refused(pipeline: Pipeline, name: str, now: int, file: Path) -> Problem:
     if known and since:
         what = f"{name} is waiting for an article under embargo until {readable(min(since))}"
         return Problem(_KIND, what, "A feed can be removed once nothing is to come into it.")
-    if name.startswith("."):
+    if name.startswith(".") and name[1:].isalnum():
         return Problem(_KIND, f"nothing is left of a format {name[1:]!r}, or it is in use", "See `feedd prune`.")
     near = get_close_matches(name, pipeline.feed_names(), 1)
     return Problem("unknown-feed", f"there is no feed {name}", f"Did you mean {near[0]}?" if near else "")

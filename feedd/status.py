@@ -5,6 +5,7 @@ read, the lines of `feedd status`, and one line for a service manager. Asks nobo
 since the epoch, and `now` is an argument.
 """
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
@@ -25,6 +26,7 @@ STUCK = 60.0
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _TWICE = 2 * 86400  # up to two days, hours tell more than days
+_UNSEEN = ("embargoed", "unpublished", "expired", "duplicate")  # of what `publication` counts
 _WIDTH = 10  # of the words at the beginning of a line
 
 
@@ -109,9 +111,11 @@ class Status:
     """Everything that the daemon says of itself.
 
     `now` is the moment at which it was so; `current` is false for the last that is known while the loop is at work and
-    does not answer. `articles` are files by state (`article.Reading`), `withheld` the articles that the guard keeps in
-    the feeds, `due` is the next moment at which time alone changes something. `broken` holds the first `MOST_BROKEN` of
-    `broken_total`. `reasons` say why it is `degraded`.
+    does not answer. `articles` are files by state (`article.Reading`), `publication` are articles by what keeps them
+    from being public (`state.index`), `withheld` is how many the guard keeps in the feeds, `due` the next moment at
+    which time alone changes something. `broken` holds the first `MOST_BROKEN` of `broken_total`. `reasons` say why it
+    is `degraded`. `serves` and `monitoring` are the addresses at which feeds and how the daemon is can be asked for
+    over HTTP, "" for none.
     """
 
     version: str
@@ -135,6 +139,9 @@ class Status:
     due: int | None = None
     watcher: str = ""
     hubs: tuple[Hub, ...] = ()
+    publication: dict[str, int] = field(default_factory=dict)
+    serves: str = ""
+    monitoring: str = ""
     hook: HookStatus | None = None
 
     @property
@@ -195,22 +202,77 @@ class StatusReply:
 @dataclass(frozen=True, slots=True)
 class ReloadReply:
     """The answer to `reload`. `refused`: the configuration is wrong, the one from before stays in force. `text` says
-    what came of it.
+    what came of it. `version` is that of the daemon, which only a restart changes.
     """
 
     ok: bool
     problems: tuple[Problem, ...] = ()
     text: str = ""
     refused: bool = False
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """An article that the guard keeps in feeds: its file, why it would leave, and which feeds show it."""
+
+    path: str
+    id: str
+    title: str
+    why: str
+    feeds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldReply:
+    """The answer to `withheld`: the first of the articles that the guard keeps in the feeds, how many there are, and
+    what stands for exactly these in a request to `approve`.
+    """
+
+    ok: bool
+    articles: tuple[Withheld, ...] = ()
+    withheld: int = 0
+    digest: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ApproveReply:
-    """The answer to `approve`: how many articles left the feeds, and how many the guard still keeps there."""
+    """The answer to `approve`: how many articles left the feeds, and how many the guard still keeps there: others than
+    those that were approved.
+    """
 
     ok: bool
     left: int = 0
     withheld: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prunable:
+    """What could be removed for good: a feed that nothing asks for, by its name, or what is left of a format that is
+    not written any more, such as `.rss`; `why` it is not wanted. `documents` are paths below the output directory,
+    sorted; `since` a moment they are as they are, and empty, since then at the latest, if anybody knows.
+    """
+
+    name: str
+    why: str
+    documents: tuple[str, ...] = ()
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReply:
+    """The answer to `prune`. What was asked for without a digest is listed: `found`, the first of `total`, and what
+    stands for exactly these. What was asked for with it is `removed`, counted in documents; with `found` again instead
+    where it is another by now. `problems` say, among others, why what was named is not to be removed.
+    """
+
+    ok: bool
+    found: tuple[Prunable, ...] = ()
+    total: int = 0
+    digest: str = ""
+    removed: int = 0
     problems: tuple[Problem, ...] = ()
 
 
@@ -232,8 +294,8 @@ class MetricsReply:
     problems: tuple[Problem, ...] = ()
 
 
-AnyReply = StatusReply | ReloadReply | ApproveReply | HealthReply | MetricsReply
-Kind = TypeVar("Kind", StatusReply, ReloadReply, ApproveReply, HealthReply, MetricsReply)
+AnyReply = StatusReply | ReloadReply | WithheldReply | ApproveReply | PruneReply | HealthReply | MetricsReply
+Kind = TypeVar("Kind", StatusReply, ReloadReply, WithheldReply, ApproveReply, PruneReply, HealthReply, MetricsReply)
 
 
 def told(reply: AnyReply) -> Reply:
@@ -275,10 +337,35 @@ def summary(status: Status) -> str:
     return f"{_state(status)}: {', '.join(parts)}{why}"
 
 
-def text(status: Status, now: int) -> Iterator[str]:
-    """The lines of `feedd status`, at the moment `now`."""
+def line(status: Status) -> str:
+    """One line for scripts: `state=ready degraded=no public=25 … due=2024-06-01T12:30:00Z why=''`. Keys stay where they
+    are; new ones come before the last.
+    """
+    count = status.publication.get
+    values: dict[str, object] = {
+        "state": status.state, "degraded": "yes" if status.degraded else "no", "public": status.public,
+        "feeds": status.feeds, "withheld": status.withheld, "broken": status.broken_total,
+        "embargoed": count("embargoed", 0), "unpublished": count("unpublished", 0), "expired": count("expired", 0),
+        "notifications": status.notifications, "due": "never" if status.due is None else readable(status.due),
+    }  # fmt: skip
+    return f"{' '.join(f'{name}={value}' for name, value in values.items())} {_why(' '.join(status.reasons))}"
+
+
+def absent(why: str) -> str:
+    """The same where there is no daemon, or none that answers."""
+    return f"state=absent {_why(why)}"
+
+
+def _why(text: str) -> str:
+    """The last of the values: text on one line, in quotes where a shell wants any, since some script will `eval` it."""
+    return f"why={shlex.quote(''.join(one if one.isprintable() else ' ' for one in text))}"
+
+
+def text(status: Status, now: int, version: str = "") -> Iterator[str]:
+    """The lines of `feedd status`, at the moment `now`; `version` is that of the command, if it is to be compared."""
     yield f"feedd {status.version} is {_state(status)}"
-    for name, lines in _sections(status, now).items():
+    sections = {**_sections(status, now), "version": _other_version(status, version)}
+    for name, lines in sections.items():
         for line in lines:
             yield f"  {name:<{_WIDTH}} {line}"
             name = ""
@@ -293,6 +380,7 @@ def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
         "at work": [f"{_progress(status.running)}{stopped}"] if status.running or stopped else (),
         "process": [f"{status.pid}, since {_moment(status.started, now)}"],
         "articles": [_published(status)],
+        "not public": _not_public(status.publication),
         "files": [_files(status.articles)],
         "broken": list(_broken(status)),
         "last run": [_last(status.last, now)],
@@ -300,9 +388,30 @@ def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
         "hubs": [_hub(hub, now) for hub in status.hubs],
         "hook": [_hook(status.hook, now)] if status.hook else (),
         "watching": [status.watcher or "not yet"],
+        "serving": [*_serving(status)],
         "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)} [{settings.fingerprint[:12]}]"],
         "refused": [line for line in settings.last_error if line not in status.reasons],
     }
+
+
+def _other_version(status: Status, version: str) -> list[str]:
+    """That a command is of another version than the daemon, which goes on as it was when it is upgraded."""
+    if version in {"", status.version}:
+        return []
+    return [f"this command is of {version}: restart the daemon to upgrade it, `systemctl restart feedd`"]
+
+
+def _not_public(publication: Mapping[str, int]) -> list[str]:
+    """How many articles are not to be seen, for each reason; nothing if there are none."""
+    counts = [f"{publication[state]} {state}" for state in _UNSEEN if publication.get(state)]
+    return [", ".join(counts)] if counts else []
+
+
+def _serving(status: Status) -> Iterator[str]:
+    if status.serves:
+        yield f"feeds at {status.serves}"
+    if status.monitoring:
+        yield f"/healthz and /metrics at {status.monitoring}"
 
 
 def _state(status: Status) -> str:
@@ -316,7 +425,7 @@ def _progress(running: Running | None) -> str:
 
 
 def _published(status: Status) -> str:
-    withheld = f", {status.withheld} of them withheld by the guard" if status.withheld else ""
+    withheld = f", {status.withheld} of them kept there by the guard (see `feedd approve`)" if status.withheld else ""
     return f"{_many(status.public, 'article')} public in {_many(status.feeds, 'feed')}{withheld}"
 
 

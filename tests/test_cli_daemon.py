@@ -147,7 +147,7 @@ NOT_RUNNING = "feedd does not run: nobody answers there. Start it: `systemctl st
 def test_line_is_for_scripts_and_says_it_with_the_exit_code_too(site: Site) -> None:
     result = asked(site, StatusReply(True, READY), "status", "--line")
 
-    assert re.fullmatch(r'(\w+=[^ "]+ )+why=""\n', result.stdout)
+    assert re.fullmatch(r"(\w+=[^ ']+ )+why=''\n", result.stdout)
     assert result.stdout.startswith("state=ready degraded=no public=25 feeds=20 ")
     assert (result.stderr, result.exit_code) == ("", 0)
 
@@ -160,7 +160,7 @@ def test_line_is_for_scripts_and_says_it_with_the_exit_code_too(site: Site) -> N
 def test_line_says_on_standard_output_that_there_is_no_daemon(site: Site) -> None:
     result = on(site, "status", "--line")
 
-    assert (result.stdout, result.stderr, result.exit_code) == (f'state=absent why="{NOT_RUNNING}"\n', "", 1)
+    assert (result.stdout, result.stderr, result.exit_code) == (f"state=absent why='{NOT_RUNNING}'\n", "", 1)
 
 
 def test_line_and_json_at_once_are_refused(site: Site) -> None:
@@ -334,7 +334,7 @@ def test_approve_lists_again_what_is_another_by_now(site: Site) -> None:
         result = on(site, "approve", "--yes")
 
     assert [question.digest for question in questions] == ["", "d1", "", "d2"]
-    assert result.stdout.startswith(f"{WOULD_LEAVE}1 article would leave, and is kept in the feeds by the guard:\n  b.md:")
+    assert result.stdout.startswith(f"{WOULD_LEAVE}1 article would leave, and is kept in the feeds by the guard:\n  b.")
     assert result.stdout.endswith("\n1 article left the feeds\n")
     assert (result.stderr, result.exit_code) == ("feedd: nothing was done, since by now it is this:\n", 0)
 
@@ -416,8 +416,8 @@ def test_more_names_than_a_request_holds_are_refused(site: Site) -> None:
     with talking(site) as questions:
         result = on(site, "prune", *(f"topics/{number:010}" for number in range(2000)))
 
-    assert (result.stderr, questions) == ("error: so many names are not taken at once. Give fewer, or none for all.\n", [])
-    assert result.exit_code == 1
+    assert result.stderr == "error: so many names are not taken at once. Give fewer, or none for all.\n"
+    assert (questions, result.exit_code) == ([], 1)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -426,7 +426,8 @@ def test_daemon_that_does_not_know_a_command_is_of_another_version(command: str,
     with talking(site, failed(what), StatusReply(True, replace(READY, version="0.9"))):
         result = on(site, command)
 
-    assert f"feedd run is of version 0.9, this is {__version__}: it does not know what `feedd {command}` asks" in result.stderr
+    assert f"feedd run is of version 0.9, this is {__version__}: it does not know" in result.stderr
+    assert f"what `feedd {command}` asks for" in result.stderr
     assert "systemctl restart feedd" in result.stderr
     assert (result.stdout, result.exit_code) == ("", 1)
 

@@ -1,6 +1,8 @@
 """What the daemon says of itself: as values that travel, in a dozen lines, in one line."""
 
 import json
+import re
+import subprocess
 from dataclasses import fields, replace
 from typing import Any
 
@@ -18,11 +20,16 @@ from feedd.status import (
     Hub,
     InForce,
     LastRun,
+    Prunable,
+    PruneReply,
     ReloadReply,
     Running,
     State,
     Status,
     StatusReply,
+    Withheld,
+    WithheldReply,
+    absent,
     failed,
     read,
     relative,
@@ -32,6 +39,7 @@ from feedd.status import (
     told,
     vitals,
 )
+from feedd.status import line as script_line
 from feedd.testing import NOON
 
 HOUR = 3600
@@ -77,6 +85,9 @@ REPLIES = [
     ReloadReply(False, (BAD,), refused=True),
     ApproveReply(True, left=12),
     ApproveReply(False, withheld=3, problems=(BAD,)),
+    WithheldReply(True, (Withheld("a.md", "tag:a", "A", "its file is gone", ("all",)),), 1, "d1"),
+    PruneReply(True, (Prunable("topics/old", "no article", ("topics/old.rss",), NOON),), 1, "d1"),
+    PruneReply(True, removed=3),
 ]
 
 
@@ -85,7 +96,7 @@ def test_reply_is_read_as_it_was_told(reply: Any) -> None:
     assert read(json.loads(msgspec.json.encode(told(reply))), type(reply)) == reply
 
 
-@pytest.mark.parametrize("kind", [StatusReply, ReloadReply, ApproveReply])
+@pytest.mark.parametrize("kind", [StatusReply, ReloadReply, WithheldReply, ApproveReply, PruneReply])
 def test_failure_reads_as_any_reply(kind: Any) -> None:
     reply = read(failed(BAD), kind)
 
@@ -193,7 +204,9 @@ def test_what_is_not_current_is_said_to_be_of_then() -> None:
 
 
 def test_withheld_articles_are_told() -> None:
-    assert line(replace(READY, withheld=7), "articles").endswith(", 7 of them withheld by the guard")
+    assert line(replace(READY, withheld=7), "articles").endswith(
+        ", 7 of them kept there by the guard (see `feedd approve`)"
+    )
 
 
 def test_broken_files_beyond_the_most_are_counted() -> None:
@@ -221,7 +234,63 @@ def test_refused_configuration_is_told_with_every_problem() -> None:
     assert line(replace(status, reasons=(str(BAD),)), "refused") == "another"
 
 
+def test_articles_that_are_not_to_be_seen_are_counted_by_the_reason() -> None:
+    counts = {"public": 25, "broken": 1, "expired": 1, "unpublished": 4, "embargoed": 2, "duplicate": 3}
+
+    assert line(replace(READY, publication=counts), "not public") == (
+        "2 embargoed, 4 unpublished, 1 expired, 3 duplicate"
+    )
+    assert line(replace(READY, publication={"public": 25, "broken": 1}), "not public") == ""
+
+
+def test_where_it_serves_is_told() -> None:
+    status = replace(READY, serves="http://127.0.0.1:8000/", monitoring="unix:/run/feedd/monitoring.sock")
+    said = lines(status)
+    first = said.index("  serving    feeds at http://127.0.0.1:8000/")
+
+    assert said[first + 1] == "             /healthz and /metrics at unix:/run/feedd/monitoring.sock"
+    assert line(replace(status, serves=""), "serving") == "/healthz and /metrics at unix:/run/feedd/monitoring.sock"
+
+
+def test_other_version_of_the_command_is_told() -> None:
+    assert not any("version" in line for line in text(READY, NOON, "1.2.3"))
+    assert list(text(READY, NOON, "1.3.0"))[-1] == (
+        "  version    this command is of 1.3.0: restart the daemon to upgrade it, `systemctl restart feedd`"
+    )
+
+
 # --- One line ---
+
+KEYS = [
+    "state", "degraded", "public", "feeds", "withheld", "broken", "embargoed", "unpublished", "expired",
+    "notifications", "due", "why",
+]  # fmt: skip
+"""Scripts read them by name or by place: none may go, and new ones come before the last."""
+
+
+def test_line_for_scripts_has_every_key_in_its_place() -> None:
+    status = replace(
+        READY, withheld=3, degraded=True, reasons=('the disk is "full"', "C:\\"),
+        publication={"embargoed": 2, "unpublished": 4, "expired": 1}, hubs=(BEHIND,),
+    )  # fmt: skip
+    said = script_line(status)
+
+    assert said == (
+        "state=ready degraded=yes public=25 feeds=20 withheld=3 broken=1 embargoed=2 unpublished=4 expired=1"
+        """ notifications=12 due=2024-06-01T12:03:00Z why='the disk is "full" C:\\'"""
+    )
+    assert re.findall(r"(?:^| )(\w+)=", said) == KEYS
+
+
+def test_line_for_scripts_may_be_given_to_a_shell_whatever_files_are_called() -> None:
+    status = replace(READY, reasons=("it's\n$(echo bad) `echo bad`\x1b[m",), due=None)
+    script = 'eval "$1"; echo "$due $why"'
+    done = subprocess.run(["sh", "-c", script, "-", script_line(status)], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "never it's $(echo bad) `echo bad` [m\n"
+    assert absent("nobody answers") == "state=absent why='nobody answers'"
+
+
 
 
 @pytest.mark.parametrize(
@@ -233,7 +302,8 @@ def test_refused_configuration_is_told_with_every_problem() -> None:
         (UNDER_WAY, "ready: reading articles 1200/5000"),
         (
             replace(READY, broken_total=0, due=None, withheld=3, degraded=True, reasons=("one", "two")),
-            "ready, but degraded: 25 articles public in 20 feeds, 3 of them withheld by the guard; one",
+            "ready, but degraded: 25 articles public in 20 feeds, 3 of them kept there by the guard"
+            " (see `feedd approve`); one",
         ),
     ],
 )

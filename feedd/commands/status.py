@@ -39,7 +39,7 @@ def command(file: Path, socket: Path | None, as_json: bool, as_line: bool, secon
     """Say how the daemon is, what is public and what is wrong.
 
     Exits with 1 if `feedd run` does not run, is still starting, or does not do all that it should. With --line that is
-    said as key=value, `state=absent` if it does not run: keys stay what they are and where they are, new ones come
+    said as key=value, `state=absent` if it does not run: keys stay what and where they are, new ones come
     before `why`, the last. With --watch the screen is kept up to date, also over restarts of the daemon; where there is
     no terminal, texts follow each other, and with --json a line each. It ends with 0.
     """

@@ -74,10 +74,13 @@ class Directory:
         with suppress(FileNotFoundError, NotADirectoryError):
             place.unlink()
             self._touched.add(str(place.parent))
+        folder = place.parent
         with suppress(OSError):  # it is not empty, or is not there
-            if place.parent != self.root:
-                place.parent.rmdir()
-                self._touched.discard(str(place.parent))
+            while folder != self.root:
+                folder.rmdir()
+                self._touched.discard(str(folder))
+                folder = folder.parent
+                self._touched.add(str(folder))
 
     def _holds(self, place: Path, data: bytes) -> bool:
         try:

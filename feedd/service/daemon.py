@@ -34,7 +34,6 @@ from feedd.service.web import Web
 from feedd.state.pings import Trouble, Waiting
 from feedd.status import (
     MOST_BROKEN,
-    ApproveReply,
     Broken,
     HealthReply,
     HookStatus,
@@ -42,6 +41,7 @@ from feedd.status import (
     InForce,
     LastRun,
     MetricsReply,
+    PruneReply,
     ReloadReply,
     Running,
     State,
@@ -208,9 +208,10 @@ class Daemon:
         self._check_output()
         self._check_socket()
         asked = {command: [one for one in news.questions if one.command == command] for command in _COMMANDS}
+        wishes = [question for question in news.questions if question.command in _WISHES]
         reloaded = (news.reload or asked["reload"]) and self._reload(asked["reload"])
-        if not reloaded or asked["approve"]:
-            self._look_where_needed(news, asked["approve"])
+        if not reloaded or wishes:
+            self._look_where_needed(news, wishes)
         for question in (*asked["status"], *asked["metrics"]):
             question.answer(self._answered(question.command))
         for control in parting:
@@ -243,16 +244,19 @@ class Daemon:
 
     # Looking
 
-    def _look_where_needed(self, news: News, approvals: Sequence[Question]) -> None:
+    def _look_where_needed(self, news: News, wishes: Sequence[Question]) -> None:
         """A run, if there is any reason for one."""
         again = self._again is not None and self._edges.monotonic() >= self._again
-        if news.scan or approvals or (again and self._health.scans):
-            log.debug("scan", reasons=" ".join(news.scan) or ("approved" if approvals else "again"))
-            report = self._look(None, bool(approvals), news.since)
+        if news.scan or wishes or (again and self._health.scans):
+            asked = dict.fromkeys(question.command for question in wishes)
+            log.debug("scan", reasons=" ".join((*news.scan, *asked)) or "again")
+            approvals = [question.digest for question in wishes if question.command == "approve"]
+            # Without a digest, as feedd's commands of before send it, all may leave.
+            report = self._look(None, "" in approvals or approvals, news.since)
             if approvals:
-                log.warning("approved", left=len(report.left))
-            for question in approvals:
-                question.answer(self._approved(report))
+                log.warning("approved", left=len(report.left), withheld=report.withheld)
+            for question in wishes:
+                question.answer(self._granted(question, report))
         elif news.paths or again or self._is_time():
             self._look(news.paths, since=news.since)
 
@@ -261,7 +265,9 @@ class Daemon:
         now = int(self._edges.clock())
         return now < self._seen or (self._due is not None and now >= self._due)
 
-    def _look(self, paths: Iterable[str] | None, approved: bool = False, since: float | None = None) -> Report:
+    def _look(
+        self, paths: Iterable[str] | None, approved: bool | Sequence[str] = False, since: float | None = None
+    ) -> Report:
         """A run that looks at these paths, at everything if None, for changes whose first sign was at a moment."""
         started, now, due = self._edges.monotonic(), int(self._edges.clock()), self._due
         hints = None if paths is None else {*paths, *self._health.paths}
@@ -277,7 +283,7 @@ class Daemon:
         self._call_hook()
         return report
 
-    def _run(self, now: int, hints: set[str] | None, approved: bool) -> Report:
+    def _run(self, now: int, hints: set[str] | None, approved: bool | Sequence[str]) -> Report:
         """A run; its failure is a report, too."""
         try:
             return self._post.pipeline.run(now, hints, approved)
@@ -429,7 +435,7 @@ class Daemon:
             __version__, os.getpid(), now, self._started, since, self._signs.state, in_force,
             degraded=bool(problems), reasons=tuple(map(str, problems)), public=self._published[0],
             feeds=self._published[1], withheld=self._withheld, last=self._last, due=self._due,
-            watcher=post.watcher.kind,
+            watcher=post.watcher.kind, serves=post.web.serves, monitoring=post.web.monitoring,
         )  # fmt: skip
 
     def _answered(self, command: Command) -> Reply:
@@ -448,11 +454,13 @@ class Daemon:
         """All that can be said."""
         pipeline = self._post.pipeline
         self._published = self._counted()
+        self._count()
+        self._counts = replace(self._counts, hubs=self._hubs(), hook=self._how_hook_is())
         broken = [problem for problem in pipeline.problems() if problem.severity == "error" and problem.file]
         first = tuple(map(_broken, broken[:MOST_BROKEN]))
         self._known = replace(
-            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken), hubs=self._hubs(),
-            hook=self._how_hook_is(),
+            self._brief(), articles=pipeline.index.states(), broken=first, broken_total=len(broken),
+            hubs=self._counts.hubs, hook=self._counts.hook, publication=dict(self._counts.articles),
         )  # fmt: skip
         return self._known
 
@@ -483,6 +491,7 @@ class Daemon:
         return told(StatusReply(True, replace(
             brief, articles=known.articles, broken=known.broken, broken_total=known.broken_total, current=False,
             running=self._signs.running, hubs=known.hubs, hook=known.hook,
+            publication=known.publication,
         )))  # fmt: skip
 
     def _count(self) -> None:
@@ -511,8 +520,30 @@ class Daemon:
         known = Known(status, counts.articles, kinds, counts.content, silent)
         return told(MetricsReply(True, self._metrics.text(known)))
 
-    def _approved(self, report: Report) -> Reply:
-        return told(ApproveReply(_is_good(report), len(report.left), report.withheld, report.problems))
+    def _granted(self, question: Question, report: Report) -> Reply:
+        """The answer to a wish, after a run that looked at everything."""
+        from feedd import withheld  # late: hardly ever needed
+
+        try:
+            if question.command == "prune":
+                return told(self._pruned(question, report))
+            listed = question.command == "withheld"
+            return told((withheld.listed if listed else withheld.approved)(self._post.pipeline, report))
+        except FeeddError as error:
+            return failed(error.problem)
+        except Exception as error:  # noqa: BLE001 - what was asked for is not done; the feeds are right
+            return failed(_fault(error))
+
+    def _pruned(self, question: Question, report: Report) -> PruneReply:
+        from feedd.prune import prune
+
+        pipeline, names, digest = self._post.pipeline, question.names, question.digest
+        reply = prune(pipeline, self._file, report, lambda: self._look(None), names, digest)
+        if reply.removed:
+            log.warning("pruned", documents=reply.removed)
+            self._published = self._counted()
+            self._tell_systemd()
+        return reply
 
     # Another configuration
 
@@ -553,7 +584,9 @@ class Daemon:
         taxonomy = tuple(self._post.pipeline.desk.problems)
         log.info("reloaded", configuration=str(self._file), fingerprint=config.fingerprint[:12])
         fine = _is_good(report) and not any(problem.severity == "error" for problem in taxonomy)
-        return ReloadReply(fine, (*report.problems, *taxonomy), "the configuration is in force")
+        return ReloadReply(
+            fine, (*report.problems, *taxonomy), "the configuration is in force", version=__version__
+        )
 
     def _take_over(self, post: Post) -> None:
         """Let what belongs to another configuration do the work from now on."""
@@ -577,7 +610,7 @@ class Daemon:
         self._refused = problems
         stays = "the configuration from before stays in force"
         log.error("reload-refused", configuration=str(self._file), problems=len(problems), what=stays)
-        return ReloadReply(False, problems, stays, refused=True)
+        return ReloadReply(False, problems, stays, refused=True, version=__version__)
 
     # Rest
 
@@ -627,7 +660,9 @@ def _hook(program: str, runs: bool, waiting: Waiting | None, trouble: Trouble | 
     return replace(hook, failing=trouble.since, error=trouble.error, again=int(trouble.due) if waiting else None)
 
 
-_COMMANDS = ("status", "reload", "approve", "metrics")
+_COMMANDS = ("status", "reload", "metrics")
+_WISHES = {"withheld", "approve", "prune"}
+"""What needs a look at everything first."""
 
 
 def _trim() -> None:
