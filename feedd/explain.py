@@ -23,7 +23,6 @@ from feedd.content.source import pattern, shown
 from feedd.desk import Job, Record, duplicate_id
 from feedd.errors import Problem
 from feedd.feeds.archive import has_archives
-from feedd.feeds.formats import FORMATS
 from feedd.feeds.manifest import PROVIDERS, TOPICS
 from feedd.feeds.plan import ALL
 from feedd.feeds.select import (
@@ -43,7 +42,7 @@ from feedd.feeds.select import (
 from feedd.named import feed_names
 from feedd.pipeline import Pipeline
 from feedd.places import Place, Places
-from feedd.publish.directory import Directory
+from feedd.publish.directory import PAGE, Directory
 from feedd.state.index import Row
 
 OF_ARTICLES = (
@@ -60,9 +59,9 @@ OF_FEEDS = (
 class Verdict(Struct, frozen=True):
     """What one rule says of an article: whether it lets it in, and why, for people.
 
-    `value` is what the article has, and `file`, `line` and `field` tell where that is written (as in `places.Place`);
-    `wanted` is what the feed, or feedd, wants, and `wanted_at` where that is; `through` is what else decides, such as a
-    name in the taxonomy. `remedy` says what to do about a mistake.
+    `value` is what the article has, and `file`, `line`, `field` and `note` tell of where that is written (as
+    `places.Place` does); `wanted` is what the feed, or feedd, wants, and `wanted_at` where that is; `through` is what
+    else decides, such as a name in the taxonomy. `remedy` says what to do about a mistake.
     """
 
     rule: str
@@ -72,6 +71,7 @@ class Verdict(Struct, frozen=True):
     file: str = ""
     line: int | None = None
     field: str = ""
+    note: str = ""
     wanted: Any = None
     wanted_at: Place | None = None
     through: tuple[Place, ...] = ()
@@ -80,7 +80,7 @@ class Verdict(Struct, frozen=True):
     @property
     def places(self) -> tuple[Place, ...]:
         """All places: of the article's value if it is a field, of what is wanted, and what else decides."""
-        own = (Place(self.field, self.file, self.line),) if self.line or self.field else ()
+        own = (Place(self.field, self.file, self.line, self.note),) if self.line or self.field else ()
         return (*own, *((self.wanted_at,) if self.wanted_at else ()), *self.through)
 
 
@@ -96,7 +96,7 @@ class Explanation(Struct, frozen=True):
     former: Place | None = None
 
     def shown_in(self, feed: str) -> bool:
-        """Whether subscribers of that feed see the article."""
+        """Whether subscribers of that feed see the article, whichever of its documents they read."""
         return feed in self.feeds and not self.refusals(feed)
 
     def refusals(self, feed: str) -> list[Verdict]:
@@ -126,7 +126,7 @@ def documents_of(pipeline: Pipeline) -> Documents:
     for name, is_stale, ids in pipeline.ledger.all_members():
         members[name] = frozenset(ids)
         stale |= {name} if is_stale else set()
-    formats = {form.suffix for form in pipeline.desk.formats}
+    formats = {form.suffix for form in pipeline.desk.formats} - {PAGE}
     lost = {
         one.feed: path
         for path, one in pipeline.ledger.all_written()
@@ -315,7 +315,7 @@ def _not_found(inquiry: Inquiry, path: str) -> Verdict:
     for count in range(len(folders) + 1):
         folder = "/".join(folders[:count])
         try:
-            next(os.scandir(f"{inquiry.pipeline.desk.tree.root}/{folder}"), None)
+            os.scandir(f"{inquiry.pipeline.desk.tree.root}/{folder}").close()
         except OSError as error:
             says = f"the folder {folder or '.'} cannot be listed: {error.strerror}, so nobody knows of the file"
             return Verdict("scan", False, says, path, path, remedy="Let feedd's user read it.")
@@ -360,7 +360,7 @@ def _decided(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict
     if not removals:
         yield Verdict("removed", True, "not removed")
     yield from (verdict_on_hold(inquiry, article.path, hold, file) for hold in holds if hold.rule == "slip")
-    yield from _in_time(inquiry, article)
+    yield from _in_time(inquiry, article, file)
 
 
 def _holds(article: Article, file: File) -> tuple[Hold, ...]:
@@ -418,15 +418,19 @@ _REMEDIES = {
 }
 
 
-def _in_time(inquiry: Inquiry, article: Article) -> Iterator[Verdict]:
+def _in_time(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict]:
     now, places = inquiry.now, inquiry.places
+    naive = {one.field for one in (file.reading.problems if file.reading else ()) if one.kind == "naive-date"}
+    zone = places.setting(("content", "timezone"), note="the date names no time zone")
     over, at = article.date <= now, places.front(article.path, "date")
     says = f"{'public since' if over else 'appears at'} {readable(article.date)}"
-    yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field)
+    through = (zone,) if at.field in naive else ()
+    yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field, through=through)
     if article.expires is not None:
         stays, at = now < article.expires, places.front(article.path, "expires")
         says = f"{'leaves' if stays else 'left'} at {readable(article.expires)}"
-        yield Verdict("expiry", stays, says, readable(article.expires), at.file, at.line, at.field)
+        through = (zone,) if at.field in naive else ()
+        yield Verdict("expiry", stays, says, readable(article.expires), at.file, at.line, at.field, through=through)
 
 
 # The article in a feed
@@ -503,8 +507,11 @@ class Membership:
         for ruling in self._choice(card):
             fits &= ruling.passes
             yield ruling
-        if public and fits and self._inquiry.documents:
-            yield from self._written(card, self._inquiry.documents)
+        documents = self._inquiry.documents
+        if documents and public and fits:
+            yield from self._written(card, documents)
+        elif documents and self.name in documents.stale and card.id in documents.members.get(self.name, ()):
+            yield Ruling("documents", True, self._still_shown)
 
     def _choice(self, card: Card) -> Iterator[Ruling]:
         fits = True
@@ -557,8 +564,7 @@ class Membership:
         if lies and (name in documents.stale or (known and known.stale)):
             failed = self._unwritable(card)
             if failed:
-                some = len(failed) < len(self._formats)
-                yield Ruling("format", some, partial(self._format, failed, some))
+                yield Ruling("format", False, partial(self._format, failed))
 
     # What is known of the feed as a whole
 
@@ -619,7 +625,9 @@ class Membership:
     def _filter(self, rule: Rule, card: Card, passes: bool) -> Verdict:
         source, says = SOURCES.get(rule.name), rule.says(card, self.spec)
         if source is None:
-            return Verdict(rule.name, passes, says, wanted_at=self.wish(rule.name.replace("-", "_"), rule.name))
+            key = rule.name.replace("-", "_")
+            value, wanted = getattr(card.traits, key, None), _plain(getattr(self.spec, key, None))
+            return Verdict(rule.name, passes, says, value, wanted=wanted, wanted_at=self.wish(key, "all"))
         article, key = self._article(card), source.key
         wanted = getattr(self.spec, key)
         at = self._source(article, source.attribute)
@@ -627,7 +635,7 @@ class Membership:
         notes = "; ".join(place.note for place in through)
         return Verdict(
             rule.name, passes, f"{says} ({notes})" if notes else says, getattr(card.traits, source.trait),
-            at.file, at.line, at.field, _plain(wanted), self.wish(key, _AUTOMATIC.get(key, "all")), through,
+            at.file, at.line, at.field, at.note, _plain(wanted), self.wish(key, _AUTOMATIC.get(key, "all")), through,
         )  # fmt: skip
 
     def _source(self, article: Article, attribute: str) -> Place:
@@ -678,7 +686,7 @@ class Membership:
         wishes = [self.wish(f"min_{name}", "all") for name in low]
         return Verdict(
             "minimum", passes, f"{says}{'; it was in before, so it stays' if stays else ''}", values,
-            first.file, first.line, first.field, asked_for, wishes[0], (*others, *wishes[1:]),
+            first.file, first.line, first.field, "", asked_for, wishes[0], (*others, *wishes[1:]),
         )  # fmt: skip
 
     def _age(self, card: Card, until: int) -> Verdict:
@@ -686,7 +694,7 @@ class Membership:
         at = self._inquiry.places.front(self._article(card).path, "date")
         says = f"{'in the window until' if young else 'too old since'} {readable(until)}"
         return Verdict(
-            "age", young, says, readable(card.since), at.file, at.line, at.field,
+            "age", young, says, readable(card.since), at.file, at.line, at.field, "",
             self.spec.max_age, self.wish("max_age", "all"),
         )  # fmt: skip
 
@@ -701,7 +709,7 @@ class Membership:
 
     def _limit(self, card: Card, inside: bool) -> Verdict:
         spec, archives = self.spec, self._inquiry.pipeline.config.output.archives
-        at, order = self.wish("limit", "limit"), self.wish("order", "limit")
+        at, order = self.wish("limit", "limit"), self.wish("order", "limit") if self._config else Place()
         says = f"{'among' if inside else 'not among'} the first {spec.limit} ({spec.order})"
         if not inside:
             says += f": it is number {self._ranks[card.id]} of {len(self._ranks)}"
@@ -730,7 +738,7 @@ class Membership:
 
     @property
     def _formats(self) -> list[str]:
-        return [form.suffix for form in self._inquiry.pipeline.desk.formats if form.suffix in FORMATS]
+        return [form.suffix for form in self._inquiry.pipeline.desk.formats if form.suffix != PAGE]
 
     def paths(self) -> list[str]:
         """The documents of the feed, as paths below the output directory."""
@@ -753,6 +761,11 @@ class Membership:
             says = f"{paths}: not written since, so that they do not show it yet"
         return Verdict("documents", False, says, self.paths(), at, wanted_at=wanted_at, remedy=remedy)
 
+    def _still_shown(self) -> Verdict:
+        says = f"{', '.join(self.paths())}: something could not be written, so that they may still show it"
+        wanted_at = self._inquiry.places.setting(("output", "path"))
+        return Verdict("documents", True, says, self.paths(), wanted_at=wanted_at)
+
     def _unwritable(self, card: Card) -> list[Problem]:
         """Why formats cannot write the article's entry: asked of the formats themselves."""
         pipeline = self._inquiry.pipeline
@@ -760,12 +773,12 @@ class Membership:
         links, article = pipeline.index.sources([card.key])[card.key]
         [columns] = pipeline.desk.write([Job(card.id, told.updated if told else card.since, links, article)])
         pairs = zip(pipeline.desk.formats, columns, strict=True)
-        return [column for form, column in pairs if isinstance(column, Problem) and form.suffix in FORMATS]
+        return [column for form, column in pairs if isinstance(column, Problem) and form.suffix != PAGE]
 
-    def _format(self, failed: list[Problem], some: bool) -> Verdict:
+    def _format(self, failed: list[Problem]) -> Verdict:
         at = self._inquiry.places.setting(("output", "formats"))
-        beside = "; the other formats have it" if some else ""
-        says = "; ".join(problem.what for problem in failed)
+        beside = "; the other formats have it" if len(failed) < len(self._formats) else ""
+        says = "; ".join(problem.what for problem in failed) + beside
         formats = self._inquiry.pipeline.config.output.formats
-        remedy = "Mend what it says, or leave the article out."
-        return Verdict("format", some, f"{says}{beside}", wanted=formats, wanted_at=at, remedy=remedy)
+        remedy = "Mend what it says in the article, or the format."
+        return Verdict("format", False, says, wanted=formats, wanted_at=at, remedy=remedy)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from feedd.content.article import Article
@@ -23,9 +24,11 @@ from feedd.explain import (
     read_file,
     verdict_on_hold,
 )
-from feedd.feeds.select import Card, admits, newest, readable
+from feedd.feeds.select import Card, Traits, admits, newest, readable
 from feedd.pipeline import Pipeline
 from feedd.places import Place, Places
+
+_decode_traits = msgspec.msgpack.Decoder(Traits).decode
 
 
 class Item(Struct, frozen=True):
@@ -184,7 +187,7 @@ def _held_back(pipeline: Pipeline, feed: Membership, inquiry: Inquiry) -> Iterat
         file = read_file(inquiry, path, rules)
         article = file.reading.article if file.reading else None
         if file.reading and file.reading.held and article:
-            card = Card(0, "", 0, article.date, article.expires, desk.plan.traits(article))
+            card = Card(0, "", 0, article.date, article.expires, _decode_traits(desk.traits(article)))
             if admits(feed.spec, card):
                 yield Miss(
                     _named(desk.id(article), article), verdict_on_hold(inquiry, path, file.reading.held[0], file)

@@ -6,7 +6,7 @@ Asks a pipeline that has just run what there is, and the disk for files that no 
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def feed_names(known: Pipeline) -> set[str]:
 
 def near_feed(known: Pipeline, named: str) -> str | None:
     """The feed that was probably meant by a name that none has: one whose last part is like that of the name."""
-    folder, _, last = _without_format(named).rpartition("/")
+    folder, _, last = _without_format(named, known.config.output.formats).rpartition("/")
     names = sorted(feed_names(known), key=lambda name: (name.rpartition("/")[0] == folder, name))
     lasts = {name.rpartition("/")[2]: name for name in names}  # of two with one last part that in the folder counts
     found = get_close_matches(key(last[:100]), lasts, 1)
@@ -70,7 +70,7 @@ def _names(known: Pipeline, named: str, here: Path) -> Iterator[str]:
     below = named.removeprefix(known.config.site.feeds_url).removeprefix("./")
     for path in (below, below.removeprefix(f"{output.name}/"), _below(output, named, here)):
         yield path
-        yield _without_format(path)
+        yield _without_format(path, known.config.output.formats)
 
 
 def _below(root: Path, named: str, here: Path) -> str:
@@ -87,9 +87,10 @@ def _real(folder: Path) -> Path:
     return Path(os.path.realpath(folder))  # `resolve` raises for a loop of links
 
 
-def _without_format(path: str) -> str:
+def _without_format(path: str, suffixes: Iterable[str]) -> str:
+    """The name of the feed to which a document belongs, in a format that is used or that feedd has."""
     name, _, suffix = path.rpartition(".")
-    return name if suffix in FORMATS else path
+    return name if suffix in {*FORMATS, *suffixes} else path
 
 
 def _is_there(desk: Desk, path: str) -> bool:

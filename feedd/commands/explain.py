@@ -45,7 +45,7 @@ def command(
     most: int | None,
     everything: bool,
 ) -> None:
-    """Say why ARTICLE is in FEED or not, and where that is written.
+    """Say why ARTICLE is in FEED, or why not.
 
     ARTICLE is a path, from here or below the content directory, a file name or an id; FEED a name such as all,
     topics/ai or providers/news.example, or one of its documents, such as feeds/topics/ai.atom. Without FEED, all
