@@ -5,12 +5,13 @@ that a run writes and removes, and what that means for feeds, entries, addresses
 run on a copy of the state, with a `Rehearsal` in the place of the output directory, finds it out; both sides are then
 compared as the ledger tells of them. Writes nothing, and takes nothing out of documents.
 
-An article is named only if it is public now or after the change: whatever is not, nor its number, can be told from a
-difference. Its title is the one that is public.
+An article is named only if it is public now or after the change, by the title that it has there. Of others nothing can
+be told from a difference, not even how many there are.
 """
 
 import os
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -187,28 +188,27 @@ class Rehearsed:
         progress: Progress = silent,
         look: "Copy | None" = None,
     ) -> None:
-        state = _copy(old.state.path)
-        trial = state.copied() if config.state.path == old.state.path else _copy(config.state.path)
-        directory = Rehearsal(config.output.path)
-        self._pipeline, self._state = Pipeline(config, trial, directory, progress, look=look), state
-        try:
+        with ExitStack() as copies:
+            state = copies.enter_context(closing(_copy(old.state.path)))
+            trial = state.copied() if config.state.path == old.state.path else _copy(config.state.path)
+            directory = Rehearsal(config.output.path)
+            self._pipeline = Pipeline(config, trial, directory, progress, look=look)
+            copies.callback(self._pipeline.close)
             report = self._pipeline.run(now, approved=approved)
-            if any(problem.kind == DAMAGED for problem in report.problems):  # nor could anything be asked of the copy
-                self._state = open_database(None)
-            before = Published(Ledger(self._state), Index(self._state), old.output.path)
-            unread = dict.fromkeys(one.unread for one in (state, trial) if one.unread)
+            if any(problem.kind == DAMAGED for problem in report.problems):  # then the copy cannot be asked either
+                state = copies.enter_context(closing(open_database(None)))
+            before = Published(Ledger(state), Index(state), old.output.path)
             found = _Comparison(before, self._pipeline, directory, report).difference()
+            unread = dict.fromkeys(one.unread for one in (state, trial) if one.unread)
             self.difference = structs.replace(found, problems=(*unread, *found.problems))
-        except BaseException:
-            self.close()
-            raise
+            self._before, self._copies = before, copies.pop_all()
 
     def feed(self, named: str, here: Path) -> str | None:
         """The name of a feed, before or after, that somebody calls so; `named.find_feed` tells how."""
         from feedd.named import find_feed
 
         found = find_feed(self._pipeline, named, here)
-        return found or (named if Ledger(self._state).feed(named) else None)
+        return found or (named if self._before.ledger.feed(named) else None)
 
     def near_feed(self, named: str) -> str | None:
         """The feed that was probably meant by a name that none has."""
@@ -218,8 +218,7 @@ class Rehearsed:
 
     def close(self) -> None:
         """Let go of the copies."""
-        self._pipeline.close()
-        self._state.close()
+        self._copies.close()
 
 
 def _copy(folder: Path) -> Database:

@@ -31,12 +31,13 @@ from feedd.errors import FeeddError
 if TYPE_CHECKING:
     from feedd.config import Config
     from feedd.content.elsewhere import Copy
-    from feedd.diff import Difference, Documents, FeedDiff, Named, Rehearsed
+    from feedd.diff import Difference, Documents, FeedDiff, Named, Rehearsed, Value
     from feedd.run import Progress
 
 _SIGNS = {"+": "green", "-": "red", "~": "yellow"}
 _KINDS = {"gone": "red", "emptied": "red", "moved": "yellow", "added": "green"}
 _NO_END = 1 << 30
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 @click.command(epilog="Example: feedd diff --config feedd.toml.new --against /etc/feedd/feedd.toml")
@@ -125,7 +126,7 @@ def _text(difference: "Difference", names: Sequence[str], most: int) -> Iterator
     """All of it, the weightiest first; `most` lines of what there may be thousands. With names, the feeds in detail."""
     yield _summary(difference, names)
     for key, value in difference.site.items():
-        yield f"{key}: {value.before or 'none'} → {value.after or 'none'}"
+        yield _became(key, value)
     yield from _withheld(difference, most)
     yield from _feeds(difference.feeds, most)
     for feed in difference.feeds if names else ():
@@ -134,6 +135,10 @@ def _text(difference: "Difference", names: Sequence[str], most: int) -> Iterator
     yield from _paths(difference, most)
     if most == _NO_END:
         yield from _documents(difference.documents)
+
+
+def _became(key: str, value: "Value") -> str:
+    return f"{key}: {_plain(value.before) or 'none'} → {_plain(value.after) or 'none'}"
 
 
 def _summary(difference: "Difference", names: Sequence[str]) -> str:
@@ -159,7 +164,7 @@ def _withheld(difference: "Difference", most: int) -> Iterator[str]:
         return
     yield ""
     yield f"the guard would keep {many(withheld.count, 'article')} in the feeds; `--approve` shows what if it does not:"
-    yield from _some([f"  {_titled(one)}: {one.why}" for one in withheld.articles], most, withheld.count)
+    yield from _some([f"  {_titled(one)}: {_plain(one.why)}" for one in withheld.articles], most, withheld.count)
 
 
 def _feeds(feeds: Sequence["FeedDiff"], most: int) -> Iterator[str]:
@@ -197,7 +202,7 @@ def _entries(feed: "FeedDiff") -> Iterator[str]:
     yield ""
     yield f"{feed.name}: {before} → {many(entries.after, 'entry').replace('entrys', 'entries')}"
     for key, value in feed.head.items():
-        yield f"  {key}: {value.before or 'none'} → {value.after or 'none'}"
+        yield f"  {_became(key, value)}"
     yield from _named(entries.entered, "+", "  ")
     yield from _named(entries.left, "-", "  ")
     yield from _named(entries.changed, "~", "  ")
@@ -224,8 +229,9 @@ def _titled(one: "Named") -> str:
 
 
 def _plain(text: str) -> str:
-    """A text of an article as a terminal may have it: it must not be able to move the cursor, say."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    """A text as a terminal may have it: without what moves the cursor or turns letters round."""
+    spaced = (" " if letter.isspace() else letter for letter in text)
+    return "".join(letter for letter in spaced if letter.isprintable() or letter in _JOINERS)
 
 
 def _paths(difference: "Difference", most: int) -> Iterator[str]:

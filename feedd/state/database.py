@@ -157,7 +157,7 @@ class Database:
 
     def _problem(self, error: BaseException) -> Problem:
         file = str(self.path or "")
-        return _damaged(str(error), file) if _is_damage(error) else _unusable(f"cannot be written: {error}", file)
+        return _damaged(str(error), file) if _is_damage(error) else _unusable("written", error, file)
 
     def rescued(self, error: StateError, blank: bool = False) -> "Database":
         """The database to go on with after an error, in place of this one. Never raises.
@@ -224,7 +224,7 @@ def open_database(folder: Path | None, patience: float = _PATIENCE_S) -> Databas
     try:
         return _in_file(path, patience)
     except _TROUBLE as error:
-        return Database(_in_memory(path), path, (_unusable(str(error), str(path)),))
+        return Database(_in_memory(path), path, (_unusable("used", error, str(path)),))
 
 
 def open_copy(folder: Path) -> Database:
@@ -233,7 +233,7 @@ def open_copy(folder: Path) -> Database:
     """
     path = folder / FILE
     try:
-        return Database(_copied(_address(path)))
+        return Database(_copied_from(path))
     except _TROUBLE as error:
         return Database(_blank(), unread=_unread(path, error))
 
@@ -312,19 +312,30 @@ def _blank() -> sqlite3.Connection:
 def _in_memory(path: Path) -> sqlite3.Connection:
     """A copy in memory of what can be read there, so that the memory of the ledger is not lost for this run."""
     with suppress(*_TROUBLE):
-        return _copied(_address(path))
+        return _copied_from(path)
     return _blank()
 
 
-def _address(path: Path) -> str:
-    """The address at which SQLite reads a file and nothing else. Raises ValueError for a path that no file can have."""
-    begun = any(_identity(path.with_name(path.name + suffix)) for suffix in ("-wal", "-journal"))
+def _copied_from(path: Path) -> sqlite3.Connection:
+    """A copy of a file, beside which nothing is made. Raises one of _TROUBLE."""
+    wal, shared, journal = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
+    if _identity(wal) and not _identity(shared):
+        # SQLite would make the latter. Nobody uses a file without it, so that both can be read elsewhere.
+        import shutil  # late: a process has to be killed for it
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory(prefix="feedd-") as folder:
+            for one in (path, wal):
+                shutil.copyfile(one, Path(folder, one.name))
+            return _copied(Path(folder, path.name).as_uri())
     # With neither, SQLite would make a WAL beside the file just to read it, unless it is told that nobody changes it. A
     # file that somebody is filling for the first time has a journal, and cannot be read yet.
-    return f"{path.absolute().as_uri()}?mode=ro" + ("" if begun else "&immutable=1")
+    begun = _identity(wal) or _identity(journal)
+    return _copied(f"{path.absolute().as_uri()}?mode=ro" + ("" if begun else "&immutable=1"))
 
 
 def _copied(address: str) -> sqlite3.Connection:
+    """A copy of the database at an address."""
     connection = _connect(":memory:", 0)
     try:
         old = sqlite3.connect(address, timeout=0.1, uri=True, isolation_level=None)
@@ -358,7 +369,7 @@ def _replaced(path: Path, why: str, patience: float) -> Database:
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         return Database(_for_writing(path, patience), path, (_damaged(what, str(path)),), durable=True)
     except _TROUBLE as again:
-        return Database(_in_memory(path), path, (_unusable(str(again), str(path)),))
+        return Database(_in_memory(path), path, (_unusable("used", again, str(path)),))
 
 
 DAMAGED = "state-damaged"
@@ -369,6 +380,7 @@ def _damaged(what: str, file: str) -> Problem:
     return Problem(DAMAGED, what, "Nothing to do; delete the old file when nobody needs it.", file, field="state.path")
 
 
-def _unusable(what: str, file: str) -> Problem:
+def _unusable(how: str, error: BaseException, file: str) -> Problem:
+    what = f"cannot be {how}: {getattr(error, 'strerror', None) or error}"
     remedy = "Mend the place or its permissions; until then feedd works from memory and forgets at its end."
     return Problem("state-unusable", what, remedy, file, field="state.path")

@@ -126,7 +126,28 @@ def test_copy_reads_the_file_and_leaves_it_alone(folder: Path) -> None:
 def test_copy_of_nothing_is_empty_and_makes_nothing(tmp_path: Path) -> None:
     with closing(open_copy(tmp_path / "state")) as copy:
         assert copy.get("name") is None
+        assert copy.unread is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_copy_that_cannot_be_had_says_why(folder: Path) -> None:
+    (folder / FILE).chmod(0)
+    with bound_by_permissions(), closing(open_copy(folder)) as copy:
+        assert copy.get("name") is None
+        assert copy.unread is not None
+        assert copy.unread.kind == "state-unread"
+    (folder / FILE).chmod(0o600)
+    (folder / FILE).write_bytes(b"no database")
+    with closing(open_copy(folder)) as copy:
+        assert copy.unread is not None
+        assert copy.unread.kind == "state-damaged"
+        assert "puts it aside" in copy.unread.what
+
+
+def test_copy_of_a_copy_goes_its_own_way(folder: Path) -> None:
+    with closing(open_copy(folder)) as copy, closing(copy.copied()) as other:
+        other.set("name", b"other")
+        assert (copy.get("name"), other.get("name")) == (b"value", b"other")
 
 
 def test_copy_holds_what_another_process_has_just_written(database: Database, folder: Path) -> None:
