@@ -370,11 +370,11 @@ def _put_a_file_above_the_output(site: Site) -> None:
             _put_a_file_above_the_output, 1, "output.path: cannot be used: Not a directory", id="output is below a file"
         ),
         pytest.param(_put_a_file_in_place_of_the_state, 1, "state.path", id="state is a file"),
-        pytest.param(_put_a_folder_in_its_place, 2, "is a directory", id="configuration is a directory"),
+        pytest.param(_put_a_folder_in_its_place, 78, "Is a directory", id="configuration is a directory"),
         pytest.param(_take_away_the_configuration, 78, "does not exist", id="no configuration"),
         pytest.param(_misspell_a_key, 78, "feedd.toml:6: output.limitt: is not a known key", id="unknown key"),
         pytest.param(_write_no_toml, 78, "feedd.toml:1", id="no TOML"),
-        pytest.param(_save_in_utf16, 78, "is not UTF-8", id="no UTF-8"),
+        pytest.param(_save_in_utf16, 78, "is UTF-16, not UTF-8", id="no UTF-8"),
     ],
 )
 def test_build_exit_code_and_message_for(

@@ -11,7 +11,8 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_SOCKET = click.Path(dir_okay=False, path_type=Path)
+_FILE = click.Path(readable=False, path_type=Path)  # what is wrong with it is told by whoever reads it
 
 
 def configured(command: Command) -> Command:
@@ -33,7 +34,7 @@ def socketed(command: Command) -> Command:
     """`--socket`, as the argument `socket`, for the commands that ask the daemon."""
     return click.option(
         "--socket",
-        type=_FILE,
+        type=_SOCKET,
         envvar="FEEDD_SOCKET",
         show_envvar=True,
         help="The daemon's socket; else the configuration says where it is.",
