@@ -216,6 +216,17 @@ def test_what_would_become_public_does_when_the_comment_is_taken_away(tmp_path: 
     assert built(site)["public"] == found["public"] + found["published_default"]
 
 
+def test_a_collection_of_unsaid_articles_may_publish_them(tmp_path: Path) -> None:
+    files = {f"content/news/n{count}.md": article(f"N {count}") for count in range(3)}
+    files |= {f"content/notes/m{count}.md": article(f"M {count}", published=None) for count in range(2)}
+    site = write(tmp_path / "site", files)
+    found = report(site)
+    config = Path(found["config"])
+    config.write_text(config.read_text(encoding="utf-8").replace("#published_default", "published_default"))
+
+    assert (found["public"], found["published_default"], built(site)["public"]) == (3, 2, 5)
+
+
 def test_drafts_of_generators_are_not_read_even_if_they_say_published(tmp_path: Path) -> None:
     site = write(
         tmp_path / "site", {"a/_drafts/x.md": article("Draft"), "a/y.md": article("Yes"), "b/z.md": article("Z")}
@@ -390,7 +401,8 @@ def test_of_many_pages_that_a_program_made_only_some_are_looked_at(tmp_path: Pat
     found = survey(write(tmp_path, pages | {"a.md": article("A")}), lambda what, done, total: read.append(total))
 
     assert [one.path for one in found.seen] == ["a.md"]
-    assert max(read) == 1
+    assert max(read) == len(pages) + 1  # listed
+    assert read[-1] == 1  # read
 
 
 def test_what_package_managers_install_is_not_even_listed(tmp_path: Path) -> None:

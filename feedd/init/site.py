@@ -19,7 +19,7 @@ from feedd.init.notes import Key, keys, notes
 from feedd.init.proposal import Found, Proposal, Wishes, find, propose
 from feedd.init.prospect import Prospect, prospect, with_default
 from feedd.init.samples import samples
-from feedd.init.survey import Survey, survey
+from feedd.init.survey import Survey, is_below, survey
 from feedd.init.text import SCHEMA, text
 from feedd.run import Progress
 
@@ -125,11 +125,11 @@ def _told(root: Path, count: int) -> Told:
 
 def _narrowed(seen: Survey, folder: str) -> Survey:
     """The survey, of which nothing is left outside of a folder that was named; the taxonomy stays."""
-    start = f"{folder}/"
-    seen.seen = [one for one in seen.seen if one.path.startswith(start)]
-    for name in ("pages", "undated", "toml", "aside"):
-        setattr(seen, name, [path for path in getattr(seen, name) if path.startswith(start)])
-    return seen
+    below = {
+        name: [path for path in getattr(seen, name) if is_below(path, folder)]
+        for name in ("pages", "undated", "toml", "aside")
+    }
+    return replace(seen, seen=[one for one in seen.seen if is_below(one.path, folder)], **below)
 
 
 def _is_free(place: Path) -> bool:

@@ -152,6 +152,7 @@ def _listed(root: Path, progress: Progress) -> tuple[list[str], list[str]]:
         if holds:
             folders.append(folder.rstrip("/"))
         progress("looking", len(texts), 0)
+    progress("looking", len(texts), len(texts))
     return sorted(texts), sorted(folders)
 
 
