@@ -946,6 +946,18 @@ def test_it_says_what_is_wrong_with_an_address(tmp_path: Path) -> None:
         Served(folder, "--listen", f"127.0.0.1:{served.port}")
 
 
+@pytest.mark.parametrize("address", ["8000", "127.0.0.1:99999", "localhost", ":80"])
+def test_an_address_that_is_none_is_wrong_usage(tmp_path: Path, address: str) -> None:
+    command = [sys.executable, "-m", "feedd", "serve", str(tmp_path), "--listen", address]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30)
+
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f'feedd: --listen: is "{address}". Write a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, '
+        'or "systemd".\n'
+    )
+
+
 def test_a_configured_address_that_is_taken_is_blamed_on_the_configuration(tmp_path: Path) -> None:
     site = Site(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:

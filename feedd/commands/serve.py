@@ -7,7 +7,7 @@ import click
 
 from feedd.commands.edges import load
 from feedd.commands.options import configured
-from feedd.commands.terminal import fail
+from feedd.commands.terminal import fail, refuse
 from feedd.errors import FeeddError
 
 
@@ -36,4 +36,6 @@ def command(file: Path, directory: Path | None, listen: str | None, max_age: int
         address, field = (listen, "--listen") if listen else (settings.listen, "server.listen")
         serve(place.absolute(), address, field, seconds, lambda said: click.echo(said, err=True))
     except FeeddError as error:
+        if error.problem.kind == "wrong-value":
+            refuse(str(error))
         fail(error)

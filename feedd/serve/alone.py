@@ -25,7 +25,8 @@ ADDRESS = "127.0.0.1:8000"
 
 def serve(directory: Path, address: str, field: str, max_age: int, say: Callable[[str], None]) -> None:
     """Serve a directory; an empty address is that of systemd, if it has opened a socket, else `ADDRESS`. `field` is
-    where the address was written. `max_age` is in seconds. Raises ServeError.
+    where the address was written. `max_age` is in seconds. Raises ServeError, of the kind `wrong-value` for an address
+    that is none.
     """
     log.configure("warning", "text", sys.stderr, os.environ, time.time)
     handed = Handed(os.environ, os.getpid())
@@ -43,7 +44,7 @@ def _listener(address: str, field: str, handed: Handed, stack: ExitStack) -> tup
         return found, spoken(found)
     if not _is_address(address):
         remedy = 'Write a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, or "systemd".'
-        raise ServeError(Problem("not-served", f'is "{address}"', remedy, field=field))
+        raise ServeError(Problem("wrong-value", f'is "{address}"', remedy, field=field))
     listening = Listening(str(Path(address).absolute()) if "/" in address else address, field, PUBLIC)
     stack.callback(listening.close)
     return listening.socket, listening.spoken
