@@ -953,8 +953,8 @@ def test_an_address_that_is_none_is_wrong_usage(tmp_path: Path, address: str) ->
 
     assert ended.returncode == 2
     assert ended.stderr == (
-        f'feedd: --listen: is "{address}". Write a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, '
-        'or "systemd".\n'
+        f'feedd: --listen: is "{address}". '
+        'Write a host and a port, such as "127.0.0.1:8000", the path of a Unix socket, or "systemd".\n'
     )
 
 
