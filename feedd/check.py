@@ -28,7 +28,7 @@ def check(
 
     `file` is that of the configuration. Without a `world` the surroundings are left alone.
     """
-    found = [*settings.placed(desk, file, desk.problems), *pages.unused(desk.config), *settings.contradictions(desk, file)]
+    found = list(_of_settings(desk, file))
     survey = Survey()
     try:
         changes = desk.tree.scan({})
@@ -53,9 +53,12 @@ def check_files(desk: Desk, file: Path, paths: Collection[str], now: int) -> tup
     `paths` are below the content directory; those that are no content are looked at only for whether they should be. As
     few files as possible are read, so what no feed asks of articles all together is not found, nor anything around.
     """
-    found = [*settings.placed(desk, file, desk.problems), *pages.unused(desk.config), *settings.contradictions(desk, file)]
+    found = list(_of_settings(desk, file))
     survey = Survey()
-    every = sorted(path for path in desk.tree.files("") if path.isascii() or _can_be_named(path))
+    try:
+        every = sorted(path for path in desk.tree.files("") if path.isascii() or _can_be_named(path))
+    except SourceError as error:
+        return [*found, error.problem], survey.states
     asked = set(paths).intersection(every)
     found += files.lookalikes(desk.tree, set(paths) - asked)
     found += [problem for problem in files.twins(every) if problem.file in asked]
@@ -64,6 +67,13 @@ def check_files(desk: Desk, file: Path, paths: Collection[str], now: int) -> tup
         records = workers.records(sorted({*asked, *nearby(desk, own, every)}))
         found += articles.problems(desk, records, survey, asked.__contains__, now)
     return found, survey.states
+
+
+def _of_settings(desk: Desk, file: Path) -> Iterator[Problem]:
+    """What can be said of settings without any article."""
+    yield from settings.placed(desk, file, desk.problems)
+    yield from pages.unused(desk.config)
+    yield from settings.contradictions(desk, file)
 
 
 def _can_be_named(path: str) -> bool:

@@ -7,7 +7,7 @@ tells them apart and is in capitals; some are too many. Searching 20,000 files t
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 
@@ -25,15 +25,29 @@ _PIECE = 65536
 
 
 def nearby(desk: Desk, records: Iterable[Record], paths: Sequence[str]) -> list[str]:
-    """The paths that may have to do with these records; all of them where too much would have to be searched for."""
-    whole = [record for record in records if record.article is not None]
-    marks = {mark for record in whole for mark in _marks(desk, record)}
+    """The paths that may have to do with these records, or have an id in common with one that has: of two with one id,
+    only one tells a story. All of them where too much would have to be searched for.
+    """
+    own = [record for record in records if record.article is not None]
+    first = _sharing(desk, own, paths, _marks)
+    others = desk.records(sorted(first - {record.path for record in own}))
+    strangers = [one for one in others if isinstance(one, Record) and one.article is not None]
+    if not strangers or len(first) == len(paths):
+        return sorted(first)
+    return sorted(first | _sharing(desk, strangers, paths, _mark_of_id))
+
+
+def _sharing(
+    desk: Desk, records: Iterable[Record], paths: Sequence[str], marks_of: Callable[[Record], Iterable[bytes]]
+) -> set[str]:
+    """The paths that may share what the marks of records stand for, or are called like one of them."""
+    marks = {mark for record in records for mark in marks_of(record)}
     if len(marks) > MOST or b"" in marks:
-        return list(paths)
-    names = {PurePosixPath(record.path).stem for record in whole}
+        return set(paths)
+    names = {PurePosixPath(record.path).stem for record in records}
     slugs = frozenset(mark.decode() for mark in marks) if desk.config.content.own_pages else frozenset()
-    named = [path for path in paths if PurePosixPath(path).stem in names or _is_named(path, slugs)]
-    return sorted({*named, *_holding(desk.tree, paths, sorted(marks), desk.rules.max_bytes)})
+    named = {path for path in paths if PurePosixPath(path).stem in names or _is_named(path, slugs)}
+    return named.union(_holding(desk.tree, paths, sorted(marks), desk.rules.max_bytes))
 
 
 def _is_named(path: str, slugs: Collection[str]) -> bool:
@@ -41,13 +55,17 @@ def _is_named(path: str, slugs: Collection[str]) -> bool:
     return any(slug in path for slug in slugs)
 
 
-def _marks(desk: Desk, record: Record) -> Iterator[bytes]:
+def _marks(record: Record) -> Iterator[bytes]:
     """The texts one of which each file holds that has to do with a record; an empty one where nothing can be told."""
     article = decode_article(record.article or b"")
     links = decode_links(record.links) if record.links else ()
     for url in {article.web_url, article.original_url, *(link.url for link in links)} - {""}:
         yield _mark(canonical(url))
-    yield _mark(article.guid or str(record.id))
+    yield from _mark_of_id(record)
+
+
+def _mark_of_id(record: Record) -> Iterator[bytes]:
+    yield _mark(decode_article(record.article or b"").guid or str(record.id))
 
 
 def _mark(address: str) -> bytes:

@@ -130,8 +130,8 @@ def _documents(config: Config, survey: Survey) -> set[str]:
 
 def mounted_files(config: Config, world: World) -> Iterator[Problem]:
     """Files in the output directory that are mounted, as containers do: no new one can take their place."""
-    for line in world.mounts().splitlines():
-        point = Path(line.split(" ")[4].replace("\\040", " ")) if line.count(" ") > 4 else Path("/")
+    points = (line.split(" ")[4].replace("\\040", " ") for line in world.mounts().splitlines() if line.count(" ") > 4)
+    for point in map(Path, points):
         if point.is_relative_to(config.output.path) and point.is_file():
             what = "is mounted by itself, so feedd cannot put a new one in its place"
             yield Problem("mounted-file", what, "Mount its directory instead.", str(point), field="output.path")
@@ -144,10 +144,11 @@ def state(config: Config) -> Iterator[Problem]:
     """Whether others can read what is not public, and whether the database can be used."""
     place = config.state.path
     with suppress(OSError):
-        mode = stat.S_IMODE(place.stat().st_mode)
-        if mode & _OTHERS:
-            what = f"is open to everybody (mode {mode:03o}), and knows what is not public"
-            yield Problem("state-open", what, f"Run `chmod o= {place}`.", str(place), field="state.path", severity="warning")
+        found = place.stat().st_mode
+        if stat.S_ISDIR(found) and found & _OTHERS:
+            what = f"is open to everybody (mode {stat.S_IMODE(found):03o}), and knows what is not public"
+            remedy = f"Run `chmod o= {place}`."
+            yield Problem("state-open", what, remedy, str(place), field="state.path", severity="warning")
     if _is_there(place / FILE):
         yield from _database(place)
 

@@ -1,10 +1,11 @@
 """`feedd check`: every problem."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,9 @@ from feedd.commands.terminal import CONFIGURATION, FINE, PROBLEMS, fail, print_j
 from feedd.errors import ConfigError, FeeddError, Problem, Severity
 
 if TYPE_CHECKING:
-    from feedd.content.source import Tree
+    from feedd.desk import Desk
+
+    Found = tuple[list[Problem], dict[str, int]]
 
 _COLOURS: dict[Severity, str] = {"error": "red", "warning": "yellow", "suggestion": "cyan"}
 
@@ -59,26 +62,19 @@ def command(
 
     Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
     """
-    from feedd.check import check, check_files
-    from feedd.checks.world import this_world
     from feedd.config import load
     from feedd.desk import Desk
 
     form = form or ("json" if as_json else "text")
     ignored = _kinds(ignore)
-    if files and changed_since:
-        refuse("FILE and --changed-since name the files twice. Leave one of them out.")
-    missing = next((one for one in files if str(one) != "-" and not one.exists() and not one.is_symlink()), None)
-    if missing:
-        refuse(f"no file {str(missing)!r}. Name one that there is.")
+    _refuse_what_cannot_be(files, changed_since)
     try:
         desk = Desk(load(file), thorough=True)
-        if files or changed_since:
-            problems, states = check_files(desk, file, _chosen(desk.tree, files, changed_since), now())
+        if files or changed_since is not None:
+            found, states = _check_some(desk, file, files, changed_since)
         else:
-            world, shown = None if content_only else this_world(), progress() if form == "text" else quiet
-            problems, states = check(desk, file, now(), world, shown)
-        problems = [problem for problem in problems if problem.kind not in ignored]
+            found, states = _check_all(desk, file, content_only, form)
+        problems = [problem for problem in found if problem.kind not in ignored]
         _print(form, problems, states, partial(_place, file, desk.config.content.path), desk.config.content.path)
     except ConfigError as error:
         if form == "text":
@@ -91,6 +87,33 @@ def command(
     sys.exit(PROBLEMS if serious(problems) or doubtful else FINE)
 
 
+def _refuse_what_cannot_be(files: Sequence[Path], changed_since: str | None) -> None:
+    if files and changed_since is not None:
+        refuse("FILE and --changed-since name the files twice. Leave one of them out.")
+    missing = next((one for one in files if str(one) != "-" and not os.path.lexists(one)), None)
+    if missing:
+        refuse(f"no file {str(missing)!r}. Name one that there is.")
+
+
+def _check_all(desk: "Desk", file: Path, content_only: bool, form: str) -> "Found":
+    from feedd.check import check
+    from feedd.checks.world import this_world
+
+    world = None if content_only else this_world()
+    return check(desk, file, now(), world, progress() if form == "text" else quiet)
+
+
+def _check_some(desk: "Desk", file: Path, files: Sequence[Path], revision: str | None) -> "Found":
+    """What is wrong with the files that are named, or that were changed. Raises FeeddError."""
+    from feedd.check import check_files
+    from feedd.checks.chosen import below, changed_since, listed
+
+    places = list(files) if revision is None else changed_since(Path(desk.tree.root), revision)
+    if Path("-") in files:
+        places += map(Path, listed(sys.stdin.buffer.read()))
+    return check_files(desk, file, below(desk.tree, places), now())
+
+
 def _kinds(names: Sequence[str]) -> set[str]:
     from feedd.checks.kinds import unknown
 
@@ -98,18 +121,6 @@ def _kinds(names: Sequence[str]) -> set[str]:
     if wrong := unknown(sorted(kinds)):
         refuse(wrong)
     return kinds
-
-
-def _chosen(tree: "Tree", files: Sequence[Path], revision: str | None) -> set[str]:
-    """The paths of content that are asked about. Raises FeeddError."""
-    from feedd.checks.chosen import below, changed_since, listed
-
-    if revision:
-        return below(tree, changed_since(Path(tree.root), revision))
-    named = list(files)
-    if Path("-") in named:
-        named += map(Path, listed(sys.stdin.buffer.read()))
-    return below(tree, named)
 
 
 def _place(file: Path, content: Path, name: str) -> Path:
@@ -120,34 +131,33 @@ def _place(file: Path, content: Path, name: str) -> Path:
 # What is said
 
 
-def _print(form: str, problems: Sequence[Problem], states: dict[str, int], place: Any, content: Path) -> None:
+def _print(
+    form: str, problems: Sequence[Problem], states: dict[str, int], place: Callable[[str], Path], content: Path
+) -> None:
     if form == "json":
         print_json({"files": states, "problems": problems})
-    elif form == "github":
-        _print_for_github(problems, place, content)
+        return
+    from feedd.checks.report import counts, github, text
+
+    if form == "github":
+        for line in github(problems, place, _root(content)):
+            click.echo(line)
     else:
-        _print_text(problems, states)
+        for line in text(problems, style=_styled):
+            click.echo(line, err=True)
+    files = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
+    said = counts(problems) if problems else "none"
+    click.echo(f"files: {files}; problems: {said}{_advice(problems)}", err=form == "github")
 
 
-def _print_for_github(problems: Sequence[Problem], place: Any, content: Path) -> None:
+def _root(content: Path) -> Path:
+    """The directory of the repository; where Git tells of none, paths from here are as good as any."""
     from feedd.checks.chosen import repository
-    from feedd.checks.report import github
 
     try:
-        root = repository(content) or here()
-    except FeeddError:  # Git refuses, or there is none: paths from here are as good as any
-        root = here()
-    for line in github(problems, place, root):
-        click.echo(line)
-
-
-def _print_text(problems: Sequence[Problem], states: dict[str, int]) -> None:
-    from feedd.checks.report import counts, text
-
-    for line in text(problems, style=_styled):
-        click.echo(line, err=True)
-    files = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-    click.echo(f"files: {files}; problems: {counts(problems) if problems else 'none'}{_advice(problems)}")
+        return repository(content) or here()
+    except FeeddError:
+        return here()
 
 
 def _styled(word: str, severity: Severity) -> str:

@@ -145,7 +145,8 @@ def site(tmp_path: Path) -> Site:
 
 
 def test_the_systemctl_of_the_system_is_asked(folder: Path, site: Site) -> None:
-    shown = SHOWN.replace("/etc/feedd/feedd.toml", str(site.file)).replace("NeedDaemonReload=no", "NeedDaemonReload=yes")
+    shown = SHOWN.replace("/etc/feedd/feedd.toml", str(site.file))
+    shown = shown.replace("NeedDaemonReload=no", "NeedDaemonReload=yes")
     played(folder, shown.replace("PrivateTmp=yes", "PrivateTmp=no"))
     site.story("a.md")
     found = check(Desk(site.config, thorough=True), site.file, site.now, quiet_world(systemctl=systemctl))[0]
