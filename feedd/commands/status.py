@@ -21,6 +21,13 @@ _EVERY = 2.0  # seconds between two looks
 _LOOKS = {True: "\x1b[1;32m", False: "\x1b[1;33m", None: "\x1b[1;31m"}  # fine, not fine, away
 
 
+def _a_number(_: click.Context, __: click.Parameter, seconds: float | None) -> float | None:
+    """What is not a number is within every range."""
+    if seconds is not None and seconds != seconds:
+        raise click.BadParameter("nan is no number of seconds.")
+    return seconds
+
+
 @click.command(epilog="Example: feedd status --watch")
 @configured
 @socketed
@@ -32,6 +39,7 @@ _LOOKS = {True: "\x1b[1;32m", False: "\x1b[1;33m", None: "\x1b[1;31m"}  # fine, 
     is_flag=False,
     flag_value=_EVERY,
     type=click.FloatRange(0.1, 86400),
+    callback=_a_number,
     metavar="[SECONDS]",
     help=f"Look again every so many seconds, {_EVERY:g} unless given, until q or Ctrl-C.",
 )
