@@ -88,6 +88,7 @@ ELSEWHERE = {
     "images": ("image", "cover", "thumbnail", "featured_image", "heroImage"),
 }
 """What feedd reads, by the key to write, and what others call it."""
+_WHEN = "publishedDateTime"
 _KNOWN = {name: field.keys[0] for field in FIELDS for name in field.keys}
 
 
@@ -113,4 +114,5 @@ def _of_keys(survey: Survey) -> Iterator[Problem]:
     for one in keys(survey):
         if one.meant and not one.read_as:
             what = f"`{one.name}`, in {one.articles} of {survey.keyed} articles looked at, is not read"
-            yield _note("key-not-read", what, f"If it is what `{one.meant}` means to feedd, write that.", "suggestion")
+            severity: Severity = "warning" if one.meant == _WHEN else "suggestion"  # it may be yet to come
+            yield _note("key-not-read", what, f"If it is what `{one.meant}` means to feedd, write that.", severity)
