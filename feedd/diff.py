@@ -20,10 +20,9 @@ from msgspec import Struct, structs
 from feedd.config import Config
 from feedd.errors import Problem, StateError
 from feedd.feeds.entry import Document
-from feedd.feeds.formats import FORMATS
 from feedd.feeds.manifest import NAME, Manifest, decode
 from feedd.pipeline import Pipeline, Report, feed_of, silent
-from feedd.publish.directory import PAGE, Directory, Rehearsal
+from feedd.publish.directory import Directory, Rehearsal
 from feedd.run import SITE, Progress
 from feedd.state.database import DAMAGED, Database, open_copy, open_database
 from feedd.state.index import Index
@@ -39,7 +38,6 @@ what it says of itself; `rewritten`: only in the form of its documents, their ar
 """
 KINDS: tuple[Kind, ...] = ("gone", "emptied", "moved", "added", "changed", "rewritten")
 
-_SUFFIXES = (*FORMATS, PAGE)
 _UNNAMED = {"unreadable", "unreadable-folder", "bad-file-name"}
 """Problems of single content files, which may hold articles that are not public."""
 
@@ -240,6 +238,9 @@ class _Comparison:
         self.titles: dict[tuple[str, bool], str] = {}
         self.told_before: Mapping[str, Told] = {}
         self.told_after: Mapping[str, Told] = {}
+        self.wrote_before: Mapping[str, Written] = {}
+        self.wrote_after: Mapping[str, Written] = {}
+        self.paths: dict[str, list[str]] = {}  # of the documents that a feed has, or had, under its name
 
     def difference(self) -> Difference:
         """See `Difference`."""
@@ -249,7 +250,7 @@ class _Comparison:
         )
         if not documents and self.before.output == self.after.output:
             return common
-        self.told_before, self.told_after = self.before.ledger.all_told(), self.after.ledger.all_told()
+        self._look_up()
         known = self._is_known()
         came, left, changed = self._articles() if known else ((), (), ())
         problems = common.problems if known else (*common.problems, _unknown(self.before.output))
@@ -257,6 +258,15 @@ class _Comparison:
             common.now, known, common.site, common.withheld, self._feeds(), came, left, changed,
             _paths(self.was, self.is_now), documents, problems,
         )  # fmt: skip
+
+    def _look_up(self) -> None:
+        before, after = self.before.ledger, self.after.ledger
+        self.told_before, self.told_after = before.all_told(), after.all_told()
+        self.wrote_before, self.wrote_after = dict(before.all_written()), dict(after.all_written())
+        for path in sorted({*self.wrote_before, *self.wrote_after, *self.directory.removed}):
+            name = path.rpartition(".")[0]
+            if name == _name_of(path):  # none of its archives
+                self.paths.setdefault(name, []).append(path)
 
     def _is_known(self) -> bool:
         """Whether the state knows of what lies there, if anything does."""
@@ -305,7 +315,7 @@ class _Comparison:
     def _owners(self, path: str) -> list[str]:
         """The feeds to which a document belongs, before and after, the one first under whose name it lies."""
         name = _name_of(path)
-        sides = (self.after.ledger.written(path), self.before.ledger.written(path))
+        sides = (self.wrote_after.get(path), self.wrote_before.get(path))
         owners = [one.feed for one in sides if one] or [name]
         return [name, *owners] if name in owners else owners
 
@@ -317,7 +327,7 @@ class _Comparison:
         paths = set(paths)
         written = ((path, old) for path, old in self.directory.written.items() if path in paths)
         documents = _documents(written, self.directory.removed & paths)
-        own, owner = _owner(self.before.ledger, name), _owner(self.after.ledger, name)
+        own, owner = self._owner(name, self.wrote_before), self._owner(name, self.wrote_after)
         entries = self._entries(name, own, owner, was, will)
         head = self._head(own, owner) if was and will and entries.before is not None else {}
         leads_to = owner if will and owner != name and own == name else ""
@@ -332,14 +342,18 @@ class _Comparison:
         return FeedDiff(name, kind, entries, head, documents, leads_to)
 
     def _lay(self, name: str) -> bool:
-        return any(os.path.lexists(self.before.output / f"{name}.{suffix}") for suffix in _SUFFIXES)
+        return any(os.path.lexists(self.before.output / path) for path in self.paths.get(name, ()))
 
     def _lies(self, name: str) -> bool:
-        paths = [f"{name}.{suffix}" for suffix in _SUFFIXES]
         written, removed = self.directory.written, self.directory.removed
         return any(
-            path in written or (path not in removed and os.path.lexists(self.directory.root / path)) for path in paths
+            path in written or (path not in removed and os.path.lexists(self.after.output / path))
+            for path in self.paths.get(name, ())
         )
+
+    def _owner(self, name: str, wrote: Mapping[str, Written]) -> str:
+        """The feed that wrote the documents of that name: another one where the name is a former one of its topic."""
+        return next((wrote[path].feed for path in self.paths.get(name, ()) if path in wrote), name)
 
     def _head(self, own: str, owner: str) -> dict[str, Value]:
         """What a feed says of itself that is another, as far as the ledger keeps it."""
@@ -370,8 +384,9 @@ class _Comparison:
         """Whether any document of a feed is the one that the ledger knows: those of a directory that was used before
         another are of another time.
         """
-        paths = (f"{name}.{suffix}" for suffix in _SUFFIXES)
-        return any((known := self.before.ledger.written(path)) and self._is(path, known) for path in paths)
+        return any(
+            path in self.wrote_before and self._is(path, self.wrote_before[path]) for path in self.paths.get(name, ())
+        )
 
     def _is(self, path: str, known: Written) -> bool:
         if Directory(self.before.output).lies(path, known.size, known.mtime):
@@ -450,12 +465,6 @@ def _unknown(output: Path) -> Problem:
 def _name_of(path: str) -> str:
     """The name of the feed under which a document lies, `SITE` for one that is about all feeds."""
     return SITE if path == NAME or path.startswith("assets/") else feed_of(path)
-
-
-def _owner(ledger: Ledger, name: str) -> str:
-    """The feed that wrote the documents of that name: another one where the name is a former one of its topic."""
-    documents = (ledger.written(f"{name}.{suffix}") for suffix in _SUFFIXES)
-    return next((one.feed for one in documents if one), name)
 
 
 def _listing(known: KnownFeed | None) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -305,3 +306,48 @@ def test_rehearsal_says_what_it_would_write_and_writes_nothing(directory: Direct
 def test_rehearsal_needs_no_directory(tmp_path: Path) -> None:
     assert Rehearsal(tmp_path / "feeds").put(document()).written is True
     assert list(tmp_path.iterdir()) == []
+
+
+def test_rehearsal_notes_what_would_come_of_what_lies_there(directory: Directory) -> None:
+    for path in ("all.atom", "all.rss", "topics/ai.atom", "topics/sea.atom"):
+        directory.put(document(b"old", path))
+    rehearsal = Rehearsal(directory.root)
+    rehearsal.put(document(b"new", "all.atom"))
+    rehearsal.put(document(b"old", "all.rss"))
+    rehearsal.put(document(b"new", "topics/kites.atom"))
+    for path in ("topics/ai.atom", "topics/sea.atom", "topics/never.atom"):
+        rehearsal.remove(path)
+
+    assert rehearsal.written == {"all.atom": True, "topics/kites.atom": False}
+    assert rehearsal.removed == {"topics/ai.atom", "topics/sea.atom"}
+    rehearsal.remove("topics/kites.atom")
+    rehearsal.put(document(b"old", "topics/ai.atom"))
+    rehearsal.put(document(b"new", "topics/sea.atom"))
+    rehearsal.put(document(b"old", "all.atom"))
+
+    assert rehearsal.written == {"topics/sea.atom": True}
+    assert rehearsal.removed == set()
+    assert rehearsal.manifest is None
+    rehearsal.put(document(b"{}", ".feedd.json"))
+    assert rehearsal.manifest == b"{}"
+    assert "topics/kites.atom" not in below(directory.root)
+
+
+@pytest.mark.parametrize("act", [lambda there: there.put(document()), lambda there: there.remove("all.atom")])
+@pytest.mark.parametrize("kind", [Directory, Rehearsal])
+def test_folder_in_the_place_of_a_document_is_in_the_way_also_of_a_rehearsal(
+    directory: Directory, kind: type[Directory], act: Callable[[Directory], object]
+) -> None:
+    (directory.root / "all.atom" / "folder").mkdir(parents=True)
+
+    with pytest.raises(PublishError, match="Is a directory"):
+        act(kind(directory.root))
+
+
+def test_file_in_the_place_of_a_folder_is_in_the_way_of_a_rehearsal(directory: Directory) -> None:
+    directory.root.mkdir(exist_ok=True)
+    (directory.root / "topics").write_bytes(b"")
+
+    for there in (directory, Rehearsal(directory.root)):
+        with pytest.raises(PublishError, match="Not a directory"):
+            there.put(document(b"new", "topics/ai.atom"))
