@@ -10,7 +10,7 @@ listed in `checks.kinds`.
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from feedd.checks import articles, files, machine, places, service, settings
+from feedd.checks import articles, files, identity, machine, places, service, settings
 from feedd.checks.articles import Survey
 from feedd.checks.nearby import nearby
 from feedd.checks.world import World
@@ -104,6 +104,7 @@ def _around(
     yield from places.foreign(config, survey)
     yield from places.mounted_files(config, world)
     yield from places.state(config)
+    yield from identity.changed_ids(config, file)
     yield from places.remote(config, world)
     if who:
         yield from places.unreadable(config, desk.tree, paths, who)

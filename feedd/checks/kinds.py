@@ -62,6 +62,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "unreadable-folder": "a folder that cannot be listed",
     },
     "Settings": {
+        "changed-ids": "a setting that makes other ids than those that readers know",
         "conflict": "values that do not go together, such as two feeds of one name",
         "doubled-name": "a name of the taxonomy that belongs to another entry",
         "impossible-feed": "a feed that leaves out what it asks for",

@@ -94,6 +94,11 @@ class Ledger:
         """How many entries are public."""
         return int(self._execute("SELECT count(*) FROM entry WHERE retracted IS NULL").fetchone()[0])
 
+    def made(self) -> Iterator[str]:
+        """The ids of what is public that were made from names of files, not written as a `guid`."""
+        query = "SELECT entry.id FROM entry JOIN file USING (id) WHERE entry.retracted IS NULL AND file.guid = 0"
+        return (id for (id,) in self._execute(query))
+
     def retracted(self) -> list[tuple[str, int]]:
         """The ids that were withdrawn, and when."""
         return list(self._execute("SELECT id, retracted FROM entry WHERE retracted IS NOT NULL ORDER BY id"))

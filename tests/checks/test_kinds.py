@@ -129,6 +129,12 @@ def _state(site: Site, mode: int = 0o750) -> None:
     site.state.chmod(mode)
 
 
+def _other_host(site: Site) -> None:
+    site.story("a.md")
+    site.build()
+    site.file.write_text(site.file.read_text().replace("https://news.example/", "https://new.example/", 1))
+
+
 def _damaged_state(site: Site) -> None:
     site.story("a.md")
     site.build()
@@ -678,6 +684,13 @@ ROWS: list[tuple[str, Make, str]] = [
         "[state-damaged]",
     ),
     (
+        "changed-ids",
+        _other_host,
+        "warning: SITE/feedd.toml:3: site.url: makes new ids with new.example, but 1 public article was told with "
+        'news.example. Write id_authority = "news.example" below [site], or readers show what they have as new. '
+        "[changed-ids]",
+    ),
+    (
         "state-open",
         lambda site: _state(site, 0o755),
         "warning: SITE/state: state.path: is open to everybody (mode 755), and knows what is not public. "
@@ -835,8 +848,8 @@ MAKERS = {
 }  # fmt: skip
 MODULES = [
     *(PACKAGE / "content").glob("*.py"), *(PACKAGE / "config").glob("*.py"), PACKAGE / "desk.py",
-    *(PACKAGE / "checks" / f"{one}.py" for one in ("articles", "files", "settings", "places", "machine", "service")),
-    PACKAGE / "feeds" / "pages.py",
+    *(PACKAGE / "checks" / f"{one}.py" for one in ("articles", "files", "settings", "identity")),
+    *(PACKAGE / "checks" / f"{one}.py" for one in ("places", "machine", "service")), PACKAGE / "feeds" / "pages.py",
 ]  # fmt: skip
 ELSEWHERE = {
     "state-unread": "state/database.py",
