@@ -26,7 +26,7 @@ from feedd.errors import SetupError
 from feedd.init.generators import Told, told
 from feedd.init.proposal import Found, Wishes, find, propose
 from feedd.init.site import make
-from feedd.init.survey import Survey, survey
+from feedd.init.survey import Seen, Survey, survey
 from feedd.init.text import SCHEMA, quoted, text
 from feedd.testing import NOON, Service, article, bound_by_permissions, eventually
 
@@ -304,6 +304,14 @@ def test_collections_come_of_folders_and_categories(tmp_path: Path) -> None:
     assert [one.folders for one in load(Path(found["config"])).collections] == [("news",), ("videos",), ()]
 
 
+def test_one_category_in_one_folder_is_not_that_of_the_others(tmp_path: Path) -> None:
+    files = {f"c/news/n{count}.md": article(f"N {count}", category="news") for count in range(3)}
+    files |= {f"c/videos/v{count}.md": article(f"V {count}") for count in range(3)}
+    config = load(Path(report(write(tmp_path / "site", files))["config"]))
+
+    assert {one.name: one.folders for one in config.collections} == {"news": ("news",), "videos": ("videos",)}
+
+
 def test_one_category_for_all_is_that_of_the_whole_directory(tmp_path: Path) -> None:
     files = {f"20{year}/a{year}.md": article(f"A {year}", category="news") for year in range(10, 20)}
     config = load(Path(report(write(tmp_path / "site", files))["config"]))
@@ -327,6 +335,20 @@ def test_taxonomy_is_found_by_its_content_wherever_it_is(tmp_path: Path) -> None
     assert config.taxonomy.topics == (site / "facts" / "subjects",)
     assert config.taxonomy.providers == (site / "content" / "sources",)
     assert "topics/artificial" in found["feeds"]
+
+
+def test_topics_that_nobody_has_yet_are_known_by_their_ids(tmp_path: Path) -> None:
+    files = {"content/a.md": article("A", topics=None), "data/topics/ai.yml": "_id: ai\nname: AI\n"}
+    files |= {"data/crew/ann.yml": "name: Ann\n", "data/crew/bob.yml": "name: Bob\n", "data/x/y.yml": "- 1\n"}
+    config = load(Path(report(write(tmp_path / "site", files))["config"]))
+
+    assert config.taxonomy.topics == (tmp_path / "site" / "data" / "topics",)
+
+
+def test_names_that_no_configuration_holds_are_passed_over(tmp_path: Path) -> None:
+    files = {"content/a.md": article("A"), "content/\x01/page.md": "---\nname: Page\n---\n"}
+
+    assert report(write(tmp_path / "site", files))["public"] == 1
 
 
 def test_folders_of_pages_alone_are_left_out(tmp_path: Path) -> None:
@@ -769,15 +791,20 @@ def test_any_title_and_path_survive_the_configuration(
     assert not config.state.path.is_relative_to(config.content.path)
 
 
-@settings(deadline=None)
-@given(st.lists(NAMES, max_size=5), NAMES)
-def test_any_folders_give_a_configuration(names: list[str], category: str) -> None:
-    from feedd.init.survey import Seen
+CATEGORIES = st.sampled_from(["", "", "news", "events", "künste"])
 
-    seen = [Seen(f"{name}/{count}.md", category="" if count else "x") for count, name in enumerate(names)]
-    pages = [f"{category}/page.md"]
-    found = find(Path("/srv/a"), Survey(seen=seen, pages=pages), Told())
-    parse(text(propose(found, Path("/srv/a"), Wishes(), NOON, lambda place: True)), "feedd.toml", Path("/srv/a"))
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(NAMES | st.sampled_from(["A", "a", "á", "Á"]), CATEGORIES), max_size=9), NAMES)
+def test_any_folders_and_categories_give_a_configuration(folders: list[tuple[str, str]], pages: str) -> None:
+    seen = [Seen(f"{name}/{count}.md", category=category) for count, (name, category) in enumerate(folders)]
+    found = find(Path("/srv/a"), Survey(seen=seen, pages=[f"{pages}/page.md"]), Told())
+    proposal = propose(found, Path("/srv/a"), Wishes(), NOON, lambda place: True)
+    config = parse(text(proposal), "feedd.toml", Path("/srv/a"))
+
+    assert [(one.name, one.folders) for one in config.collections] == [
+        (one.name, one.folders) for one in proposal.groups if one.folders or one.name != "articles"
+    ]
 
 
 # Generators

@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from feedd.config import Content
 from feedd.content.source import shown
-from feedd.content.text import plain
+from feedd.content.text import key, plain
 from feedd.init.generators import Told
 from feedd.init.survey import GENERATORS_OWN, LISTS, SUFFIXES, Seen, Survey, content_root, deepest, is_below, suffix
 
@@ -309,15 +309,17 @@ def _collection_folders(found: Found, articles: Sequence[Seen]) -> dict[str, str
     """The folders that stand for a collection, each with its name: nearly all that is in it names that one, or nobody
     names any and folders are few.
     """
-    categories = Counter(one.category for one in articles if one.category)
-    if len(categories) == 1:
-        return {".": next(iter(categories))} if _NAME.fullmatch(next(iter(categories))) else {}
+    whole = _stands_for(".", articles) if len({one.category for one in articles if one.category}) == 1 else ""
+    if whole and sum(bool(one.category) for one in articles) * 10 >= len(articles) * 9:
+        return {".": whole}
     tops: dict[str, list[Seen]] = {}
     for one in articles:
         tops.setdefault(_top(found, one), []).append(one)
     named = {top: name for top, inside in tops.items() if (name := _stands_for(top, inside))}
+    alike = Counter(map(key, named))  # which a configuration does not tell apart
     own = {top for top in named if not any(one.category for one in tops[top])}
-    return {top: name for top, name in named.items() if len(own) <= _MOST_COLLECTIONS or top not in own}
+    dropped = own if len(own) > _MOST_COLLECTIONS else set()
+    return {top: name for top, name in named.items() if alike[key(top)] == 1 and top not in dropped}
 
 
 def _stands_for(top: str, inside: Sequence[Seen]) -> str:

@@ -157,19 +157,20 @@ def _listed(root: Path, progress: Progress) -> tuple[list[str], list[str]]:
 
 
 def _items(root: Path, folder: str) -> Iterator[os.DirEntry[str]]:
-    """What is in a folder and can be named. One that cannot be listed is told of by whatever reads the content."""
+    """What is in a folder and can be named in a configuration. A folder that cannot be listed is told of by whatever
+    reads the content.
+    """
     try:
         with os.scandir(root / folder) as items:
-            yield from (item for item in items if item.name[0] != "." and _is_text(item.name))
+            yield from (item for item in items if item.name[0] != "." and not _UNFIT.search(item.name))
     except OSError as error:
         if not folder:
             what = f"cannot be listed: {error.strerror or error}"
             raise SourceError(Problem("no-content", what, "Let this user read it.", str(root))) from error
 
 
-def _is_text(name: str) -> bool:
-    """Whether a name is UTF-8, as a configuration is."""
-    return name.isascii() or not re.search("[\ud800-\udfff]", name)
+# Controls, and what is no UTF-8: a configuration holds neither.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def _worth_reading(desk: Desk, paths: Sequence[str]) -> list[str]:
