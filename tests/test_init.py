@@ -319,6 +319,13 @@ def test_one_category_for_all_is_that_of_the_whole_directory(tmp_path: Path) -> 
     assert [(one.name, one.folders) for one in config.collections] == [("news", (".",))]
 
 
+def test_a_page_bundle_is_one_article_and_no_folder_of_articles(tmp_path: Path) -> None:
+    found = report(write(tmp_path / "a", {"posts/first/index.md": article("First")}))
+
+    assert found["content"] == str(tmp_path / "a" / "posts")
+    assert [one["name"] for one in report(twins(tmp_path / "b"))["collections"]] == ["articles"]
+
+
 def test_folders_of_dates_and_many_folders_are_no_collections(tmp_path: Path) -> None:
     dated = write(tmp_path / "a", {f"20{year}/a{year}.md": article(f"A {year}") for year in range(10, 20)})
     many = write(tmp_path / "b", {f"f{count}/a{count}.md": article(f"A {count}") for count in range(30)})
