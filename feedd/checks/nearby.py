@@ -30,11 +30,11 @@ def nearby(desk: Desk, records: Iterable[Record], paths: Sequence[str]) -> list[
     """
     own = [record for record in records if record.article is not None]
     first = _sharing(desk, own, paths, _marks)
+    if len(first) == len(paths):
+        return sorted(first)
     others = desk.records(sorted(first - {record.path for record in own}))
     strangers = [one for one in others if isinstance(one, Record) and one.article is not None]
-    if not strangers or len(first) == len(paths):
-        return sorted(first)
-    return sorted(first | _sharing(desk, strangers, paths, _mark_of_id))
+    return sorted(first | _sharing(desk, strangers, paths, _mark_of_id)) if strangers else sorted(first)
 
 
 def _sharing(
