@@ -240,8 +240,6 @@ class Rehearsal(Directory):
         above = next((folder for folder in place.parents if os.path.lexists(folder)), place)
         if not above.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
-        if place.is_dir() and not place.is_symlink():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         return Placed(len(data), 0, True)
 
     def _remove(self, place: Path) -> None:

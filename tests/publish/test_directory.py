@@ -344,10 +344,13 @@ def test_folder_in_the_place_of_a_document_is_in_the_way_also_of_a_rehearsal(
         act(kind(directory.root))
 
 
-def test_file_in_the_place_of_a_folder_is_in_the_way_of_a_rehearsal(directory: Directory) -> None:
+@pytest.mark.parametrize("make", [lambda place: place.write_bytes(b""), lambda place: place.symlink_to("nowhere")])
+def test_what_is_no_folder_is_in_the_way_of_a_rehearsal_as_of_a_run(
+    directory: Directory, make: Callable[[Path], object]
+) -> None:
     directory.root.mkdir(exist_ok=True)
-    (directory.root / "topics").write_bytes(b"")
+    make(directory.root / "topics")
 
     for there in (directory, Rehearsal(directory.root)):
-        with pytest.raises(PublishError, match="Not a directory"):
+        with pytest.raises(PublishError, match="cannot be written: (Not a directory|File exists)"):
             there.put(document(b"new", "topics/ai.atom"))
