@@ -735,6 +735,28 @@ def test_no_secret_and_no_iframe_in_what_commands_say(tmp_path: Path, secrets: S
     assert leaks({name: done.stdout + done.stderr for name, done in said.items()}, secrets) == {}
 
 
+def test_check_says_of_the_corpus_what_is_wrong_and_hardly_anything_else(tmp_path: Path) -> None:
+    """Five things of 674 articles, each counted without feedd: what is many here would be noise."""
+    done = Installation(tmp_path, CORPUS).run("check", "--json", "--content-only")
+    said: dict[str, set[str]] = {}
+    for problem in json.loads(done.stdout)["problems"]:
+        said.setdefault(problem["kind"], set()).add(Path(problem["file"]).name)
+
+    written = {path.name: front_matter(path) or {} for path in articles(CORPUS)}
+    texts = {name: f"{item['title']} {item['excerpt']}" for name, item in written.items()}
+    pictures = {name: item["images"][0]["url"] for name, item in written.items() if item.get("images")}
+    told: dict[str, list[Story]] = {}
+    for one in sorted(stories(articles(CORPUS), CORPUS / "_data"), key=lambda one: one.shown.published):
+        told.setdefault(one.story, []).append(one)
+    assert said == {
+        "duplicate-story": {later.file for same in told.values() for later in same[1:]},
+        "http-link": {name for name, address in pictures.items() if address.startswith("http://")},
+        "mojibake": {name for name, words in texts.items() if ftfy.fix_encoding(words) != words},
+    }
+    assert {kind: len(files) for kind, files in said.items()} == {"duplicate-story": 3, "http-link": 1, "mojibake": 1}
+    assert done.returncode == 0
+
+
 def test_no_secret_and_no_iframe_in_any_file_of_the_state(tmp_path: Path, secrets: Secrets) -> None:
     """Nor in SQLite's log: whoever reads the database meanwhile, as a backup does, keeps it from being emptied."""
     content = copied(tmp_path / "content")
