@@ -8,6 +8,7 @@ other machine.
 import base64
 import functools
 import json
+import os
 import re
 import shutil
 import struct
@@ -25,6 +26,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from documents import ROOT, Document, size_of
 from lxml import etree
 
 from feedd.testing import Site, serving
@@ -237,6 +239,7 @@ def _as_usual(browser: Browser) -> Iterator[None]:
     """What one test lets the browser pretend ends with it."""
     yield
     browser.tell("Emulation.setScriptExecutionDisabled", value=False)
+    browser.tell("Emulation.setScrollbarsHidden", hidden=False)
     browser.tell(
         "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
     )
@@ -733,3 +736,32 @@ def test_script_that_got_into_a_feed_is_not_run(browser: Browser, own: Served) -
 
     assert browser.run("return [document.scripts.length, document.documentElement.hasAttribute('ran')]") == [1, False]
     assert "sandboxed" in browser.complaints()[0]
+
+
+# Pictures for the README
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "scheme"), [("index", "index.html", "light"), ("feed", "topics/night-sky.html", "dark")]
+)
+def test_picture_of_a_page_is_as_large_as_the_one_in_the_readme(
+    browser: Browser, served: Served, name: str, page: str, scheme: str
+) -> None:
+    """After a change of the pages, taken anew with PICTURES=write."""
+    (shown,) = (one for one in Document("README.md").pictures if one.source.endswith(f"/{name}.png"))
+    browser.show(f"{served.base}{page}", shown.width, shown.height, color_scheme=scheme)
+    browser.tell("Emulation.setScrollbarsHidden", hidden=True)
+    browser.run(LOAD_PICTURES)
+    browser.run(ADDRESS_OF_THE_DEMO, served.base)
+    taken = base64.b64decode(browser.tell("Page.captureScreenshot", format="png", optimizeForSpeed=False)["data"])
+    if os.environ.get("PICTURES") == "write":
+        (ROOT / shown.source).write_bytes(taken)
+
+    assert size_of(taken) == size_of((ROOT / shown.source).read_bytes()) == (shown.width, shown.height)
+
+
+ADDRESS_OF_THE_DEMO = """
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode())
+  texts.currentNode.data = texts.currentNode.data.replace(arguments[0], "http://127.0.0.1:8000/");
+"""
