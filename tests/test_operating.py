@@ -307,7 +307,7 @@ def test_labels_that_are_named_for_a_metric_are_its_own(told: tuple[dict[str, An
         (says,) = (row[1] for row in HANDBOOK.table("Metric") if f"`{name}`" in row[0])
         (named,) = re.findall(r"by (`\w+`(?:(?:, | and )`\w+`)*)", says)
         (labels, *_) = (labels for one, labels in samples if one == name)
-XX
+        assert set(re.findall(r"`(\w+)`", named)) == set(re.findall(r'(\w+)="', labels)), name
 
 
 def test_expressions_to_be_woken_by_are_of_metrics_that_there_are(told: tuple[dict[str, Any], str]) -> None:
