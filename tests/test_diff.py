@@ -325,9 +325,24 @@ def assert_nothing_secret(life: Life, found: Difference) -> None:
     assert [one for one in named if one.secret or one.since > life.reader.latest] == []
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(seed=st.integers(0, 1 << 32), history=HISTORY, changed=CHANGES)
+ANY = given(seed=st.integers(0, 1 << 32), history=HISTORY, changed=CHANGES)
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@settings(PATIENT, max_examples=15)
+@ANY
 def test_a_run_does_exactly_what_was_told(
+    seed: int, history: list[Callable[[Life], None]], changed: list[Callable[[Life], None]]
+) -> None:
+    with TemporaryDirectory() as folder:
+        live(seed, history, changed, Path(folder))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@settings(PATIENT, max_examples=200)
+@ANY
+def test_a_run_does_exactly_what_was_told_whatever_happened(
     seed: int, history: list[Callable[[Life], None]], changed: list[Callable[[Life], None]]
 ) -> None:
     with TemporaryDirectory() as folder:

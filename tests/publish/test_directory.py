@@ -352,5 +352,5 @@ def test_what_is_no_folder_is_in_the_way_of_a_rehearsal_as_of_a_run(
     make(directory.root / "topics")
 
     for there in (directory, Rehearsal(directory.root)):
-        with pytest.raises(PublishError, match="cannot be written: (Not a directory|File exists)"):
+        with pytest.raises(PublishError, match=r"cannot be written: (Not a directory|File exists)"):
             there.put(document(b"new", "topics/ai.atom"))
