@@ -157,7 +157,7 @@ def test_annotations_name_files_from_the_root_of_the_repository(site: Site, monk
 
     assert result.exit_code == 1
     assert [line.partition("::")[2].partition("::")[0] for line in result.stdout.splitlines()] == [
-        "error file=site/nowhere,title=feedd%3A no-taxonomy",
+        "error file=site/feedd.toml,line=6,title=feedd%3A no-taxonomy",
         "error file=site/content/news/bad.md,line=1,title=feedd%3A no-closing-fence",
         "warning file=site/feedd.toml,line=8,title=feedd%3A unknown-collection",
     ]

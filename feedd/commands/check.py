@@ -62,6 +62,7 @@ def command(
 
     Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
     """
+    from feedd.checks.located import at_keys
     from feedd.config import load
     from feedd.desk import Desk
 
@@ -74,7 +75,7 @@ def command(
             found, states = _check_some(desk, file, files, changed_since)
         else:
             found, states = _check_all(desk, file, content_only, form)
-        problems = [problem for problem in found if problem.kind not in ignored]
+        problems = at_keys(desk.config, file, (problem for problem in found if problem.kind not in ignored))
         _print(form, problems, states, partial(_place, file, desk.config.content.path), desk.config.content.path)
     except ConfigError as error:
         if form == "text":
