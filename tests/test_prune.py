@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feedd.feeds.manifest import NAME, Manifest, decode
+from feedd.pipeline import Report
 from feedd.prune import prune
 from feedd.publish.directory import Directory
 from feedd.service.inbox import Inbox, Question, Reply
@@ -417,6 +418,35 @@ def test_what_is_to_be_removed_and_comes_back_before_it_was_stays(site: Site) ->
 
     assert normal(site.documents()) == normal(fresh(site))
     assert (manifest(site).gone, site.titles("topics/old")) == ((), ["goes"])
+
+
+def test_former_name_that_is_to_be_removed_is_no_feed_when_its_alias_goes(site: Site) -> None:
+    site.configure(SETTINGS + ALIAS)
+    site.story("new.md", topics=["New"])
+    site.build()
+    (site.content / "new.md").unlink()
+    site.build()
+    with suppress(Killed):
+        pruned(site, directory=Dying(site.feeds, 0, after=False))
+    site.configure(SETTINGS)
+    site.build()
+
+    assert normal(site.documents()) == normal(fresh(site))
+
+
+def test_what_is_removed_is_written_no_more_in_the_same_process(site: Site) -> None:
+    site.configure(SETTINGS + JSON_ONLY)
+    with closing(site.pipeline()) as pipeline:
+
+        def run() -> Report:
+            return pipeline.run(site.now)
+
+        report = run()
+        prune(pipeline, site.file, report, run, (), prune(pipeline, site.file, report, run).digest)
+        site.story("more.md", topics=["AI"])
+        run()
+
+    assert normal(site.documents()) == normal(fresh(site))
 
 
 class Stubborn(Directory):
