@@ -253,7 +253,7 @@ class _Comparison:
         self._look_up()
         known = self._is_known()
         came, left, changed = self._articles() if known else ((), (), ())
-        problems = common.problems if known else (*common.problems, _unknown(self.before.output))
+        problems = (*common.problems, *(() if known else (_unknown(self.before.output),)), *self._unpublished())
         return Difference(
             common.now, known, common.site, common.withheld, self._feeds(), came, left, changed,
             _paths(self.was, self.is_now), documents, problems,
@@ -271,6 +271,15 @@ class _Comparison:
     def _is_known(self) -> bool:
         """Whether the state knows of what lies there, if anything does."""
         return bool(self.before.ledger.feeds()) or not Directory(self.before.output).find(())
+
+    def _unpublished(self) -> tuple[Problem, ...]:
+        """A word for who compares a configuration that lies elsewhere with what is published there: nothing."""
+        if self.before.output.exists() or self.before.output != self.after.output:
+            return ()
+        what = "does not exist, so that nothing is published"
+        remedy = "If this configuration is to take the place of another, name that with --against."
+        output = str(self.after.output)
+        return (Problem("nothing-published", what, remedy, output, field="output.path", severity="suggestion"),)
 
     # What is about all feeds
 

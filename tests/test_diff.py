@@ -566,6 +566,20 @@ def test_other_output_directory_is_compared_with_what_lies_in_the_former(site: S
     assert kinds(difference(site)) == dict.fromkeys(kinds(found), "added")  # nothing lies there, and no other is named
 
 
+def test_directory_of_before_the_last_is_known_by_its_documents_alone(site: Site) -> None:
+    former = site.config
+    site.configure('[output]\nlimit = 1\narchives = false\npath = "public"\n')
+    site.build()
+    site.configure("[output]\nlimit = 1\narchives = false\n")
+    found, before = difference(site), contents(site.feeds)
+
+    assert feed(found, "all").entries.before is None
+    assert feed(found, "all").head == {}
+    assert feed(difference(site, former), "all").entries.before is None
+    site.build()
+    assert found.documents == changes(before, contents(site.feeds))
+
+
 def test_other_state_is_compared_with_what_the_former_knows(site: Site) -> None:
     old = site.config
     settings = '[output]\nlimit = 2\narchives = false\npath = "public"\ntopics = false\n[state]\npath = "fresh"\n'
@@ -641,7 +655,9 @@ def test_nothing_published_yet_is_no_lost_state(tmp_path: Path) -> None:
     site.story("first.md", "The first")
     found = difference(site)
 
-    assert (found.known, found.problems, titles(found.came)) == (True, (), ["The first"])
+    assert (found.known, titles(found.came)) == (True, ["The first"])
+    assert [(problem.kind, problem.severity) for problem in found.problems] == [("nothing-published", "suggestion")]
+    assert "--against" in found.problems[0].remedy
     assert {*kinds(found).values()} == {"added"}
     assert found.site == {}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["content", "feedd.toml"]

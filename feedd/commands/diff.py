@@ -43,7 +43,7 @@ _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 @click.command(epilog="Example: feedd diff --config feedd.toml.new --against /etc/feedd/feedd.toml")
 @configured
 @jsonable
-@click.argument("feeds", nargs=-1, type=FEED)
+@click.argument("feeds", metavar="[FEED]...", nargs=-1, type=FEED)
 @click.option(
     "--against",
     metavar="FILE",
