@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
+from hashlib import blake2b
 from pathlib import Path
+from sqlite3 import DatabaseError
 from stat import S_ISDIR, S_ISREG
 from typing import Any, NamedTuple
 
@@ -118,23 +120,35 @@ class Documents(Struct, frozen=True):
     lost: dict[str, str]
 
 
-def documents_of(pipeline: Pipeline) -> Documents:
-    """What lies in the output directory. To be asked before a rehearsal, which only notes what it would write."""
-    lies = Directory(pipeline.config.output.path).lies
-    members: dict[str, frozenset[str]] = {}
-    stale: set[str] = set()
-    for name, is_stale, ids in pipeline.ledger.all_members():
-        members[name] = frozenset(ids)
-        stale |= {name} if is_stale else set()
-    formats = {form.suffix for form in pipeline.desk.formats} - {PAGE}
+def documents_of(pipeline: Pipeline) -> Documents | None:
+    """What lies in the output directory; None where the state that knows is damaged. To be asked before a rehearsal,
+    which only notes what it would write.
+    """
+    try:
+        feeds = list(pipeline.ledger.all_members())
+        written = list(pipeline.ledger.all_written())
+    except DatabaseError:
+        return None
+    directory, formats = (
+        Directory(pipeline.config.output.path),
+        {form.suffix for form in pipeline.desk.formats} - {PAGE},
+    )
     lost = {
         one.feed: path
-        for path, one in pipeline.ledger.all_written()
+        for path, one in written
         if path.rpartition(".")[2] in formats
         and path.rpartition(".")[0] == one.feed
-        and not lies(path, one.size, one.mtime)
+        and not (directory.lies(path, one.size, one.mtime) or _is_as_left(directory.root / path, one.digest))
     }
-    return Documents(members, frozenset(stale), lost)
+    members = {name: frozenset(ids) for name, _, ids in feeds}
+    return Documents(members, frozenset(name for name, stale, _ in feeds if stale), lost)
+
+
+def _is_as_left(place: Path, digest: bytes) -> bool:
+    """Whether a document is as it was left, though its file looks another, as one that was copied does."""
+    with suppress(OSError):
+        return blake2b(place.read_bytes(), digest_size=len(digest) or 1).digest() == digest
+    return False
 
 
 @dataclass(slots=True)

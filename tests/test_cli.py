@@ -699,6 +699,26 @@ def test_what_is_not_written_yet_is_said_to_be_not_in_with_what_to_do(site: Site
     assert "`feedd run` or `feedd build` writes it." in lines[-1]
 
 
+def test_documents_that_were_copied_show_what_they_showed(site: Site) -> None:
+    """Another time of a file says nothing of what is in it."""
+    on(site, "build")
+    for path in site.feeds.rglob("all.*"):
+        os.utime(path, (1, 1))
+
+    assert "all: in" in on(site, "explain", "first", "all").stdout.splitlines()
+
+
+@pytest.mark.parametrize("damage", [b"no database", b""], ids=["damaged", "empty"])
+def test_explain_does_without_what_a_state_knew_that_cannot_be_read(damage: bytes, site: Site) -> None:
+    on(site, "build")
+    (site.state / "feedd.sqlite3").write_bytes(damage)
+    result = on(site, "explain", "first", "all")
+
+    assert result.exit_code == 0
+    assert ("all: in" in result.stdout.splitlines()) is bool(damage)
+    assert ("cannot be used" in result.stderr) is bool(damage)
+
+
 def test_explain_of_a_feed_tells_what_it_has_and_what_it_nearly_has(site: Site) -> None:
     site.story("news/cars.md", topics=["Cars"])
     site.story("news/later.md", publishedDateTime="2099-01-01T00:00:00Z")

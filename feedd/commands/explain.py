@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from feedd.commands.edges import here, load, open_pipeline, run
+from feedd.commands.edges import here, load, run
 from feedd.commands.names import ARTICLE, FEED
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import SHOWN, many, print_json, refuse
+from feedd.commands.terminal import SHOWN, fail, many, print_json, refuse, say
+from feedd.errors import Problem, StateError
 
 if TYPE_CHECKING:
     from feedd.explain import Documents, Explanation, Verdict
@@ -59,8 +60,7 @@ def command(
         raise click.UsageError("FEED is named twice: leave out one of them.")
     if not (article or asked):
         raise click.UsageError("Missing argument 'ARTICLE': name one, or a feed by --feed.")
-    with closing(open_pipeline(load(file), dry_run=True)[0]) as pipeline:
-        inquiry = _Question(file, pipeline)
+    with _opened(file) as inquiry:
         if article and (path := inquiry.article(article)):
             inquiry.explain(path, article, feed or asked, as_json)
         elif article and (feed or asked):
@@ -69,14 +69,38 @@ def command(
             inquiry.view(asked or article or "", None if everything else _MOST if most is None else most, as_json)
 
 
-class _Question:
-    """One pipeline, after a run that wrote nothing, and what documents showed before it."""
+@contextmanager
+def _opened(file: Path) -> Iterator["_Question"]:
+    """A run on a copy of the state that writes nothing. A state that cannot be read is told of: what documents show
+    nobody knows then.
+    """
+    from sqlite3 import DatabaseError
 
-    def __init__(self, file: Path, pipeline: "Pipeline") -> None:
+    from feedd.pipeline import Pipeline
+    from feedd.publish.directory import Rehearsal
+    from feedd.state.database import open_copy
+
+    config = load(file)
+    database = open_copy(config.state.path)
+    if database.unread:
+        say(database.unread)
+    with closing(Pipeline(config, database, Rehearsal(config.output.path))) as pipeline:
+        try:
+            yield _Question(file, pipeline, database.unread is None)
+        except DatabaseError as error:
+            remedy = "`feedd build` puts it aside and begins a new one."
+            what = f"is damaged: {error}"
+            fail(StateError(Problem("state-damaged", what, remedy, str(config.state.path), field="state.path")))
+
+
+class _Question:
+    """One pipeline, after a run that wrote nothing, and what documents showed before it, if that is `known`."""
+
+    def __init__(self, file: Path, pipeline: "Pipeline", known: bool) -> None:
         from feedd.explain import documents_of
 
         self.file, self.pipeline, self.here = file, pipeline, here()
-        self.documents: Documents = documents_of(pipeline)
+        self.documents: Documents | None = documents_of(pipeline) if known else None
         self.now = run(pipeline).now
 
     def article(self, named: str) -> str | None:
