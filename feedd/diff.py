@@ -376,7 +376,7 @@ class _Comparison:
         """Of what lay under a name, written by the feed `own`, and is to lie there, written by `owner`."""
         known, new = self.before.ledger.feed(own), self.after.ledger.feed(owner)
         after = new.members if new and will else ()
-        if was and (known is None or own in self.unlisted or not self._is_as_it_was(name)):
+        if was and (own in self.unlisted or not self._is_as_it_was(name)):
             return Entries(None, len(after))
         before = known.members if known and was else ()
         ids, former = {*after}, {*before}

@@ -848,6 +848,14 @@ def test_exit_code_tells_of_changes_only_if_asked(told: Site) -> None:
     assert on(told, "diff", "--exit-code", "topics/moon").exit_code == 0
 
 
+def test_what_could_not_be_told_for_certain_is_a_failure(told: Site) -> None:
+    shutil.rmtree(told.content)
+    result = on(told, "diff")
+
+    assert (result.exit_code, result.stdout) == (1, "nothing would change\n")
+    assert f"error: {told.content}: content.path: " in result.stderr
+
+
 def test_json_is_what_is_documented(told: Site) -> None:
     told.story("new.md", "News", topics=["Sea"], publishedDateTime="2024-05-09T08:00:00Z")
     found = json.loads(on(told, "diff", "--json").stdout)
