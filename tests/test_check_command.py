@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,11 +16,17 @@ from feedd.checks.kinds import KINDS
 from feedd.cli import main
 from feedd.testing import Site, article
 
-HOOK = """\
-#!/bin/sh
-git diff --cached --name-only --diff-filter=d -z | feedd check --config site/feedd.toml -
-"""
-"""`.git/hooks/pre-commit`, as documented."""
+GUIDE = (Path(__file__).parent.parent / "config" / "README.md").read_text(encoding="utf-8")
+(HOOK,) = re.findall(r"^```sh\n(#!/bin/sh\n.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+(PRE_COMMIT,) = re.findall(r"^ +entry: (feedd check .*)$", GUIDE, re.MULTILINE)
+(WORKFLOW,) = re.findall(r"^- run: (feedd check .*)$", GUIDE, re.MULTILINE)
+"""What the guide says of hooks and CI: `.git/hooks/pre-commit`, commands of pre-commit and a workflow."""
+
+
+def here(command: str) -> str:
+    """A command of the guide where the configuration lies in a folder."""
+    return command.replace("feedd.toml", "site/feedd.toml")
+
 
 ENVIRONMENT = {
     **os.environ,
@@ -253,7 +261,7 @@ def hooked(site: Site) -> Site:
     """The site, with a hook in its repository."""
     hook = site.folder.parent / ".git" / "hooks" / "pre-commit"
     hook.parent.mkdir(exist_ok=True)
-    hook.write_text(HOOK)
+    hook.write_text(here(HOOK))
     hook.chmod(0o755)
     return site
 
@@ -286,6 +294,31 @@ def test_a_hook_does_not_mind_what_is_wrong_elsewhere_or_gone(hooked: Site) -> N
     hooked.story("fine.md", title="Fine")
     (hooked.content / "sound.md").unlink()
     assert committed(hooked).returncode == 0
+
+
+def test_the_command_for_pre_commit_takes_files(site: Site) -> None:
+    site.write("bad.md", "---\ntitle: x\n")
+    arguments = [*shlex.split(here(PRE_COMMIT))[1:], "site/content/bad.md", "site/content/sound.md"]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "bad.md")
+    assert CliRunner().invoke(main, [*arguments[:-2], "site/content/sound.md"]).exit_code == 0
+
+
+def test_the_command_of_a_workflow_annotates_what_a_branch_changed(site: Site, tmp_path: Path) -> None:
+    site.write("before.md", "---\ntitle: x\n")
+    git(site, "add", "-A")
+    git(site, "commit", "-qm", "x")
+    clone = tmp_path / "clone"
+    git(site, "clone", "-q", str(tmp_path), str(clone))
+    Site.copied(site.folder, clone / "site").write("bad.md", "---\ntitle: x\n")
+    environment = {**ENVIRONMENT, "GITHUB_BASE_REF": "main"}
+    done = subprocess.run(
+        here(WORKFLOW), shell=True, cwd=clone, env=environment, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 1
+    assert [line.partition("::title")[0].partition(",")[0] for line in done.stdout.splitlines()] == [
+        "::error file=site/content/bad.md"
+    ]
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import PurePosixPath
 
 from feedd.content.links import canonical
@@ -83,8 +84,14 @@ def _holding(tree: Tree, paths: Iterable[str], marks: Sequence[bytes], at_most: 
     for path in paths:
         with suppress(OSError):
             data = _read(f"{tree.root}/{path}", at_most)
-            if any(mark in data for mark in marks):
+            if any(mark in data and _whole(mark).search(data) for mark in marks):
                 yield path
+
+
+@lru_cache(MOST)
+def _whole(mark: bytes) -> re.Pattern[bytes]:
+    """A text that is no part of a longer one. Looking for the text alone is ten times as quick, and mostly enough."""
+    return re.compile(rb"(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-Fa-f]{2}))" + re.escape(mark) + rb"(?![A-Za-z0-9_-])")
 
 
 def _read(path: str, at_most: int) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 
 import feedd
 from feedd.check import check
-from feedd.checks.kinds import KINDS, NAMES, unknown
+from feedd.checks.kinds import KINDS, NAMES, table, unknown
 from feedd.checks.world import Room, Watches, Who, World
 from feedd.config import load
 from feedd.desk import Desk
@@ -881,6 +881,10 @@ def test_the_list_of_kinds_is_that_of_the_code() -> None:
 def test_what_is_said_elsewhere_is_said_there() -> None:
     for kind, module in ELSEWHERE.items():
         assert kind.removeprefix("unknown-") in (PACKAGE / module).read_text(encoding="utf-8")
+
+
+def test_the_documentation_has_the_list() -> None:
+    assert f"\n{table()}\n" in (PACKAGE.parent / "config" / "README.md").read_text(encoding="utf-8")
 
 
 def test_no_kind_is_listed_twice() -> None:
