@@ -24,7 +24,8 @@ from feedd.content.source import tree_of
 from feedd.content.taxonomy import NOTHING, Known, OrganizationItem, Taxonomy, TopicItem
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
-from feedd.feeds.formats import FORMATS, Format
+from feedd.feeds.filters import Filters
+from feedd.feeds.formats import Format, formats_of
 from feedd.feeds.pages import page_format
 from feedd.feeds.pages import problems as template_problems
 from feedd.feeds.plan import Plan
@@ -101,13 +102,29 @@ class Desk:
         self.plan = Plan(config, self.taxonomy)
         self.tree = tree_of(config)
         self.rules = rules_of(config, thorough)
-        pages = (page_format(config),) if config.pages.enabled else ()
-        self.formats = (*(FORMATS[name] for name in config.output.formats), *pages)
+        self.filters = Filters(config)
+
+    @cached_property
+    def formats(self) -> tuple[Format, ...]:
+        """The formats that feeds are written in, pages among them."""
+        pages = (page_format(self.config),) if self.config.pages.enabled else ()
+        return (*self._found_formats[0], *pages)
+
+    @cached_property
+    def _found_formats(self) -> tuple[tuple[Format, ...], list[Problem]]:
+        return formats_of(self.config.output.formats)
 
     @cached_property
     def problems(self) -> list[Problem]:
-        """What is wrong with the taxonomy, and with the templates of pages, which are tried once this is asked."""
-        return [*self._of_taxonomy, *template_problems(self.config)]
+        """What is wrong with the taxonomy, with what installed packages bring, and with the templates of pages, which
+        are tried once this is asked.
+        """
+        return [*self._of_taxonomy, *self.lacks, *template_problems(self.config)]
+
+    @property
+    def lacks(self) -> list[Problem]:
+        """What installed packages should bring and do not."""
+        return [*self.filters.problems, *self._found_formats[1]]
 
     def get_ready(self) -> None:
         """Import what reading and writing need, which takes 0.1 s, before there is anything to read or write."""
@@ -130,17 +147,22 @@ class Desk:
         return found and self.file(path, found[0], parse(path, found[1], self.rules))
 
     def file(self, path: str, stamp: bytes, reading: Reading) -> Record:
-        """The record of what a file turned out to be."""
-        problems = _encode(reading.problems) if reading.problems else None
+        """The record of what a file turned out to be. One for which a filter failed is read again by the next scan, as
+        if its stamp had not settled: the cause may be gone by then.
+        """
         article = reading.article
         if article is None:
+            problems = _encode(reading.problems) if reading.problems else None
             return Record(path, stamp, reading.state, reading.withdrawn, addresses=reading.stories, problems=problems)
         links = tuple(distinct_related(article))
         public = article.published and not article.removed
+        passed, failed = self.filters.ask(article) if public else ((), ())
+        problems = _encode((*reading.problems, *failed)) if reading.problems or failed else None
+        traits = _encode(self.plan.traits(article, passed)) if public else None
         return Record(
-            path, stamp, reading.state, False, self.id(article), bool(article.guid), article.story, public,
-            article.date, article.expires, article.modified,
-            self.traits(article) if public else None, self.look(article) if public else None,
+            path, b"" if failed else stamp, reading.state, False, self.id(article), bool(article.guid), article.story,
+            public, article.date, article.expires, article.modified,
+            traits, self.look(article) if public else None,
             _encode(links) if links else None, tuple(link.story for link in links),
             self.addresses(article), _encode(structs.replace(article, related=(), other_stories=())), problems,
         )  # fmt: skip
@@ -166,7 +188,7 @@ class Desk:
 
     def traits(self, article: Article) -> bytes:
         """What feeds select an article by, encoded."""
-        return _encode(self.plan.traits(article))
+        return _encode(self.plan.traits(article, self.filters.ask(article)[0]))
 
     def look(self, article: Article) -> bytes:
         """16 bytes that change exactly when an article's entry does, its related links and `updated` left aside."""

@@ -9,6 +9,7 @@ An expected failure is raised where it arises, as one of
     ├── RenderError    one feed or entry cannot be written in one format; caught in `pipeline` and `desk`
     ├── PublishError   a document cannot be put in its place, or another feedd does so; caught in `pipeline` and `cli`
     ├── StateError     the state cannot be read or written; caught in `pipeline`
+    ├── PluginError    what an installed package brings cannot be used; caught in `desk`
     ├── ControlError   the daemon cannot be reached, or its socket not be made; caught in `cli` and `daemon`
     ├── ServeError     nobody can listen where feeds or monitoring are to be served; caught in `cli` and `daemon`
     └── SetupError     a new site cannot be made; caught in `commands.init`
@@ -84,6 +85,10 @@ class PublishError(FeeddError):
 
 class StateError(FeeddError):
     """The state cannot be read or written."""
+
+
+class PluginError(FeeddError):
+    """What an installed package brings cannot be used."""
 
 
 class ControlError(FeeddError):

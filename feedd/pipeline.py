@@ -8,7 +8,7 @@ and no more, becomes a `Problem` in the report, and is tried again by the next r
 only after the documents are in their places.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence, Set
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence, Set
 from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
@@ -19,13 +19,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from feedd import __version__
+from feedd import __version__, installed
 from feedd.config import Config
 from feedd.content.article import Link
 from feedd.content.source import Changes, tree_of
 from feedd.content.taxonomy import NOTHING, fingerprint
 from feedd.desk import Desk, decode_known, decode_problems
 from feedd.errors import Problem, SourceError, StateError
+from feedd.feeds import filters, formats
 from feedd.feeds.archive import is_period
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.manifest import FOLDERS
@@ -331,6 +332,7 @@ class Pipeline:
         """Whether configuration, taxonomy or feedd itself changed, so that every entry has to be looked at again."""
         config = self.config
         parsing = f"{__version__} {config.parsing_fingerprint} {config.site.id_authority},{config.site.id_date}"
+        parsing += _of_packages(installed.FILTERS, filters.names(config))
         if self._changed("parsing", parsing):
             self.index.forget_stamps()
         settings = self._settings()
@@ -342,15 +344,20 @@ class Pipeline:
             self._database.set("taxonomy", _encode(self.desk.known))
             if self._settings() != settings:  # the taxonomy changed while it was read
                 self._database.set("settings", b"")
+            if self.desk.lacks:  # perhaps not for long
+                self._database.set("settings", b"")
+                self._database.set("parsing", b"")
         return renewed
 
     def _settings(self) -> str:
-        """What changes with configuration, taxonomy, templates or feedd itself."""
+        """What changes with configuration, taxonomy, templates, packages that bring something, or feedd itself."""
         files = fingerprint((*self.config.taxonomy.topics, *self.config.taxonomy.providers)).hex()
         if self.config.pages.enabled:
             from feedd.feeds import pages  # what has none needs none
 
             files += pages.fingerprint(self.config).hex()
+        files += _of_packages(installed.FILTERS, filters.names(self.config))
+        files += _of_packages(installed.FORMATS, set(self.config.output.formats).difference(formats.FORMATS))
         return f"{__version__} {self.config.fingerprint} {files}"
 
     def problems(self) -> list[Problem]:
@@ -658,6 +665,11 @@ class Pipeline:
         """The next moment at which time alone changes something."""
         moments = (self.catalogue.next_moment(now), self.index.next_update(now), self.ledger.next_due())
         return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _of_packages(group: str, names: Collection[str]) -> str:
+    """What changes with the packages that bring these; nothing, which takes no time, where there are none."""
+    return f" {installed.fingerprint(group, names)}" if names else ""
 
 
 def feed_of(path: str) -> str:

@@ -22,15 +22,15 @@ import msgspec
 from msgspec import structs
 
 from feedd import __version__
-from feedd.config import Config
+from feedd.config import TAKEN, Config
 from feedd.content.article import Article
 from feedd.desk import Job
 from feedd.errors import Problem, PublishError, RenderError
 from feedd.feeds import archive, opml, pages, select
 from feedd.feeds.archive import Archives, Volume
 from feedd.feeds.entry import Document, Feed, Listing, Tombstone
-from feedd.feeds.formats import FORMATS, Format
-from feedd.feeds.manifest import NAME, Manifest
+from feedd.feeds.formats import FORMATS, Format, formats_of
+from feedd.feeds.manifest import ASSETS, NAME, UNKNOWN, Manifest
 from feedd.feeds.plan import ALL
 from feedd.feeds.project import address
 from feedd.feeds.select import Card, Selection, Spec, choose, place
@@ -82,6 +82,7 @@ class Press:
         self.config, self._index, self._ledger, self._rendered = config, index, ledger, rendered
         self._directory, self._progress = directory, progress
         self._unused: set[str] | None = None  # the documents in formats that are used no more, once that was asked
+        self._former: tuple[tuple[Format, ...], tuple[str, ...]] | None = None  # likewise, `_former_formats`
         self._listings = ledger.listings()
         self._made: SiteDocuments | None = None
         # Of this run: archive documents that are not there since they could not be written, feeds of which some archive
@@ -169,7 +170,7 @@ class Press:
         does not know is news if it was written.
         """
         stem, _, suffix = path.rpartition(".")
-        if stem != name or name == SITE or suffix not in FORMATS:
+        if stem != name or name == SITE or (suffix not in FORMATS and suffix not in self.config.output.formats):
             return False
         known = self._ledger.written(path)
         return known.digest != digest if known and known.digest else path in outcome.written
@@ -318,11 +319,18 @@ class Press:
         under_way = _UnderWay(name, settle)
         names = (name, *run.desk.plan.aliases(name))
         feed = structs.replace(issue.feed, previous=self._last_archive(name, issue.archives))
+        gives_away = partial(self._shows_withdrawn, run, name)
         for column, form in enumerate(run.desk.formats):
-            self._write(under_way, feed, names, form, self._column(cards, column), writers)
+            self._write(under_way, feed, names, form, self._column(cards, column), writers, gives_away)
         for form, dropped in self._dropped(run, names):
             self._write(under_way, structs.replace(feed, previous="", complete=False), dropped, form, (), writers)
         return under_way
+
+    def _shows_withdrawn(self, run: Run, name: str) -> bool:
+        """Whether the documents of a feed as they lie there show what is public no more."""
+        known = self._ledger.feed(name)
+        cards = (run.catalogue.get(id) for id in (known.members if known else ()))
+        return any(card is None or not card.shown(run.now) for card in cards)
 
     def _last_archive(self, name: str, archives: Archives) -> str:
         """The name of the newest archive document of a feed that is in its place, or will be; "" without any."""
@@ -345,9 +353,21 @@ class Press:
         reads those finds nothing in them.
         """
         unused = self._in_unused_formats(run)
-        for form in FORMATS.values():
+        for form in (*FORMATS.values(), *self._former_formats(run)[0]):
             if dropped := [name for name in names if f"{name}.{form.suffix}" in unused]:
                 yield form, dropped
+
+    def _former_formats(self, run: Run) -> tuple[tuple[Format, ...], tuple[str, ...]]:
+        """The formats of installed packages in which something was written once and is no more, and the suffixes of
+        those that are not installed any more, so that nobody can write that a feed is empty.
+        """
+        if self._former is None:
+            paths = (path for path in self._in_unused_formats(run) if not path.startswith(ASSETS))
+            suffixes = sorted({path.rpartition(".")[2] for path in paths} - {*FORMATS, *TAKEN})
+            found, _ = formats_of(suffixes)
+            absent = tuple(form.suffix for form in found if not form.media_type)
+            self._former = tuple(form for form in found if form.media_type), absent
+        return self._former
 
     def _in_unused_formats(self, run: Run) -> set[str]:
         if self._unused is None:
@@ -364,12 +384,18 @@ class Press:
         form: Format,
         entries: Sequence[bytes],
         writers: Executor,
+        gives_away: Callable[[], bool] = lambda: True,
     ) -> None:
-        """Let a feed in one format be written, under each of these names."""
+        """Let a feed in one format be written, under each of these names. What a format of an installed package cannot
+        write stays as it lies there, unless that `gives_away` what was withdrawn.
+        """
         try:
             data = form.document(feed, entries)
         except RenderError as error:
             under_way.failed.append(error.problem)
+            for path in (f"{name}.{form.suffix}" for name in names):
+                if form.suffix not in {*FORMATS, PAGE} and self._ledger.written(path) and gives_away():
+                    self._ledger.doom(path)
             return
         for name in names:
             self._submit(under_way, Document(f"{name}.{form.suffix}", data), writers)
@@ -451,6 +477,9 @@ class Press:
             unused = self._in_unused_formats(run)
             for path in (path for one in names if (path := f"{one}.{PAGE}") in unused):
                 self._remove(path, outcome)
+        for suffix in self._former_formats(run)[1]:
+            for path in (path for one in names if (path := f"{one}.{suffix}") in self._in_unused_formats(run)):
+                self._remove(path, outcome)
 
     def _forget_feed(self, name: str) -> None:
         """What was a feed of its own leads to another one now."""
@@ -518,7 +547,9 @@ class Press:
             if folder in former and self._ledger.written(f"{former[folder]}/{file}"):
                 moved[path] = f"{former[folder]}/{file}"
         left = tuple(path for path in gone if path not in moved)
-        return Manifest(self.config.site.feeds_url, self.config.websub.hubs, moved, left)
+        others = (*run.desk.formats, *self._former_formats(run)[0])
+        types = {form.suffix: form.media_type or UNKNOWN for form in others if form.suffix not in {*FORMATS, PAGE}}
+        return Manifest(self.config.site.feeds_url, self.config.websub.hubs, moved, left, types)
 
     def _useless(self) -> list[str]:
         """The documents about all feeds that are to be there no more."""

@@ -50,8 +50,8 @@ class Run(Struct, frozen=True):
 
 class Outcome(Struct):
     """What a run has published so far. `written` is a set that keeps its order, as is `changed`: all documents of which
-    the command of `[hooks]` is to be told, those that are gone included. `news` are the documents of feeds of which hubs
-    are to be told.
+    the command of `[hooks]` is to be told, those that are gone included. `news` are the documents of feeds of which
+    hubs are to be told.
     """
 
     written: dict[str, None] = {}

@@ -13,12 +13,14 @@ from itertools import product
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from msgspec import structs
+
 from feedd.config import Config
 from feedd.errors import ConfigError, Problem
 from feedd.feeds.manifest import FOLDERS, Manifest
 from feedd.serve import answer as answers
 from feedd.serve.answer import OPENED, Answer
-from feedd.serve.paths import INDEX, KINDS, Kind, Map
+from feedd.serve.paths import INDEX, Kind, Map
 from feedd.serve.resources import Resource, Variant
 
 _OWN = {"content-type", "content-length", "etag", "last-modified", "accept-ranges", "location"}
@@ -48,30 +50,33 @@ class _Site:
     opened: dict[Headers, list[Kind]]
     moved: tuple[tuple[str, str], ...]
     gone: tuple[str, ...]
+    kinds: tuple[Kind, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
         """What is said at the beginning, but for how to include it."""
         return (
             f"The feeds of {self.base}, as feedd prints it.",
-            "Print it anew when [site] feeds_url, [output] path, [server] max_age or [websub] hubs changes, or when",
-            "feeds were renamed or pruned.",
+            "Print it anew when [site] feeds_url, [output] path or formats, [server] max_age or [websub] hubs changes,",
+            "or when feeds were renamed or pruned.",
         )
 
 
 def _site(config: Config, manifest: Manifest) -> _Site:
     base, max_age = config.site.feeds_url, int(config.server.max_age)
-    known = Map.of(Manifest(base, config.websub.hubs, manifest.moved, manifest.gone))
+    known = Map.of(structs.replace(manifest, base=base, hubs=config.websub.hubs))
+    kinds = tuple(known.kinds.values())
     targets = ((path, known.target(path)) for path in sorted(manifest.moved))
     return _Site(
         known.address("").decode(),
         unquote(urlsplit(base).path, errors="surrogateescape"),
         config.output.path,
         max_age,
-        _groups(KINDS.values(), known, max_age, {}),
-        _groups((kind for kind in KINDS.values() if kind.opened), known, max_age, _OPENS),
+        _groups(kinds, known, max_age, {}),
+        _groups((kind for kind in kinds if kind.opened), known, max_age, _OPENS),
         tuple((path, known.address(target).decode()) for path, target in targets if target),
         tuple(path for path in manifest.gone if path not in manifest.moved),
+        kinds,
     )
 
 
@@ -99,9 +104,9 @@ def _bare(kind: Kind) -> tuple[str, str]:
     return media_type, charset
 
 
-def _sent() -> dict[str, Kind]:
+def _sent(kinds: Iterable[Kind]) -> dict[str, Kind]:
     """A kind for each media type that is sent."""
-    return {_bare(one)[0]: one for kind in KINDS.values() for one in (kind, kind.opened) if one}
+    return {_bare(one)[0]: one for kind in kinds for one in (kind, kind.opened) if one}
 
 
 def _commented(lines: Iterable[str]) -> Iterator[str]:
@@ -141,7 +146,7 @@ def nginx(config: Config, manifest: Manifest) -> str:
 
 def _inside(site: _Site) -> Iterator[str]:
     yield f"alias {_value(f'{site.directory}/', 'output.path')};"
-    yield from _types()
+    yield from _types(site)
     yield "gzip on;"
     yield "gzip_vary off;  # Vary is below"
     yield "gzip_proxied any;"
@@ -210,13 +215,13 @@ def _added(headers: Headers, always: str = "") -> Iterator[str]:
         yield f"add_header {name} {text}{always};"
 
 
-def _types() -> Iterator[str]:
+def _types(site: _Site) -> Iterator[str]:
     yield "types {"
-    yield from (f"    {_bare(kind)[0]} {kind.suffix};" for kind in KINDS.values())
+    yield from (f"    {_bare(kind)[0]} {kind.suffix};" for kind in site.kinds)
     yield "}"
     yield "charset utf-8;"
     # Both hold for text/html anyway, and nginx warns of what it is told twice.
-    told = {name: kind for name, kind in _sent().items() if name != "text/html"}
+    told = {name: kind for name, kind in _sent(site.kinds).items() if name != "text/html"}
     yield f"charset_types {' '.join(name for name, kind in told.items() if _bare(kind)[1])};"
     yield f"gzip_types {' '.join(name for name, kind in told.items() if kind.packs)};"
 
@@ -320,7 +325,7 @@ def _route(site: _Site) -> Iterator[str]:
     yield f"rewrite @folder {{path}}{INDEX}"
     yield "# Hidden files are what feedd keeps for itself, and documents that are being written."
     yield "@files {"
-    yield f"\tpath {' '.join(f'*.{suffix}' for suffix in KINDS)}"
+    yield f"\tpath {' '.join(f'*.{kind.suffix}' for kind in site.kinds)}"
     yield "\tnot path */.*"
     yield "\tfile"
     yield "}"
@@ -334,12 +339,12 @@ def _files(site: _Site) -> Iterator[str]:
     for number, (headers, kinds) in enumerate(site.groups.items(), 1):
         yield f"@group{number} path {_paths(headers, kinds)}"
         yield from _set(f"@group{number}", headers, defer=True)
-    for kind in KINDS.values():
+    for kind in site.kinds:
         yield f"@{kind.suffix} path *.{kind.suffix}"
         yield f'header @{kind.suffix} Content-Type "{kind.media_type.decode()}"'
     for number, (headers, kinds) in enumerate(site.opened.items(), 1):
         yield from _shown(f"@opened{number}", headers, kinds)
-    yield from _encode()
+    yield from _encode(site)
     yield "file_server"
 
 
@@ -378,10 +383,10 @@ def _set(matcher: str, headers: Headers, *, defer: bool = False) -> Iterator[str
     yield "}"
 
 
-def _encode() -> Iterator[str]:
+def _encode(site: _Site) -> Iterator[str]:
     yield "encode gzip {"
     yield "\tmatch {"
-    yield from (f"\t\theader Content-Type {name}*" for name, kind in _sent().items() if kind.packs)
+    yield from (f"\t\theader Content-Type {name}*" for name, kind in _sent(site.kinds).items() if kind.packs)
     yield "\t}"
     yield "}"
 

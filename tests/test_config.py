@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from packages import install, project
 
 from feedd import config as module
 from feedd.config import (
@@ -395,7 +397,8 @@ BELOW_SITE = {
     ),
     "text for a list": (
         '[output]\nformats = "atom"\n',
-        'feedd.toml:6: output.formats: is "atom". Write a list with at least one item, each "atom", "rss" or "json".',
+        'feedd.toml:6: output.formats: is "atom". Write a list with at least one item, each "atom", "rss", "json" or '
+        "what an installed package brings.",
     ),
     "text for a list of text": (
         '[[feed]]\nname = "a"\ntopics = "AI"\n',
@@ -438,7 +441,8 @@ BELOW_SITE = {
     ),
     "unknown format": (
         '[output]\nformats = ["rss", "atm"]\n',
-        'feedd.toml:6: output.formats[2]: is "atm". Write "atom", "rss" or "json". Did you mean "atom"?',
+        'feedd.toml:6: output.formats[2]: is "atm", a format that neither feedd nor an installed package writes. '
+        'Write "atom", "rss" or "json". Did you mean "atom"?',
     ),
     "format twice": (
         '[output]\nformats = ["rss", "atom", "rss"]\n',
@@ -1166,8 +1170,10 @@ def test_the_sample_shows_an_example_where_the_default_is_none(name: str) -> Non
     assert not nothing or SHOWN[name].example.startswith(f"{name.rpartition('.')[2]} = ")
 
 
-def test_every_example_of_the_sample_may_be_written() -> None:
-    """All of them at once, each instead of the default below it."""
+def test_every_example_of_the_sample_may_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them at once, each instead of the default below it, where the packages are installed that they name."""
+    install(tmp_path, project("feedd.filters", {"weekdays": "weekdays:weekdays"}), {})
+    monkeypatch.syspath_prepend(tmp_path)
     text = re.sub(r"^# Example: (([a-z_]+) = .*)\n\2 = .*$", r"\1", IN_FORCE, flags=re.MULTILINE)
     found = parse(text, "feedd.toml", BASE)
 
@@ -1305,6 +1311,52 @@ def test_any_value_of_any_key_gives_a_configuration_or_its_problems(data: st.Dat
 @given(st.lists(st.sampled_from(SAMPLE.read_text(encoding="utf-8").splitlines()), max_size=30))
 def test_lines_of_the_sample_in_any_order_give_a_configuration_or_its_problems(lines: list[str]) -> None:
     outcome("\n".join(line.removeprefix("#") for line in lines))
+
+
+SLIPS = [
+    "",
+    '"',
+    "'",
+    "\\",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "=",
+    "#",
+    ":",
+    "-",
+    "\n",
+    "\r",
+    "\t",
+    "\x00",
+    "“",
+    " x ",
+    "0",
+    '"""',
+]
+
+
+@patient
+@given(st.integers(0, len(IN_FORCE)), st.integers(0, 3), st.sampled_from(SLIPS))
+def test_any_slip_of_the_hand_gives_a_configuration_or_its_problems(place: int, lost: int, typed: str) -> None:
+    outcome(IN_FORCE[:place] + typed + IN_FORCE[place + lost :])
+
+
+def test_a_slip_in_a_huge_file_is_found_soon() -> None:
+    long = "a = " + "[" * 90 + "1, " * 100_000
+    for text in (
+        long,
+        "x" * 1_000_000,
+        '"' * 500_001,
+        "a = '" + " #" * 500_000,
+        "a" + " " * 1_000_000 + "b",
+        "a.\n" * 50_000,
+    ):
+        started = time.perf_counter()
+        outcome(text)
+        assert time.perf_counter() - started < 5
 
 
 def test_what_is_derived_is_the_only_change_to_what_was_written() -> None:

@@ -177,6 +177,9 @@ LEFT_TO_FEEDD = {
     "a span of more than a century": ("feed.max_age", "5300w", r"is \"[0-9]+[mhdw]\""),
     "a folder that leaves its own by a detour": ("collection.folders", ["a/../.."], "which leaves content.path"),
     "a domain with what is no letter": ("taxonomy.provider.domain", "a€.example", r"is .*\. Write a domain"),
+    "a filter that nobody brings": ("feed.filters", ["xyzzy"], "a filter that no installed package brings"),
+    "a format that nobody writes": ("output.formats", ["json", "xyzzy"], "a format that neither feedd nor an"),
+    "a format that is another file's": ("output.formats", ["json", "html"], "which is no feed but another kind"),
     "a program without a name": ("hooks.command", [" "], "begins with a blank"),
     "a whole number with a point": ("output.limit", 5.0, r"is -?[0-9.e+]+\. Write a whole number"),
     "a number that is none": ("guard.fraction", float("nan"), "is nan"),
@@ -290,7 +293,7 @@ def test_editors_find_nothing_wrong_in_the_sample(site: Path) -> None:
 
 SLIPS = {
     "output.limit": ("limit = 5000", "5000 is greater than the maximum of 1000"),
-    "output.formats": ('formats = ["atm"]', '"atm" is not one of'),
+    "output.formats": ('formats = ["Atom"]', '"Atom" does not match'),
     "output.limt": ("limt = 5", "Additional properties are not allowed ('limt' was unexpected)"),
     "output.tombstones": ('tombstones = "30 days"', '"30 days" does not match'),
 }

@@ -12,6 +12,7 @@ from feedd.commands.terminal import fail
 from feedd.errors import ConfigError
 
 if TYPE_CHECKING:
+    from feedd.config import Config
     from feedd.feeds.manifest import Manifest
 
 
@@ -28,10 +29,20 @@ def command(file: Path, server: str) -> None:
 
     config = load(file)
     try:
-        text = PRINTERS[server](config, _manifest(config.output.path))
+        text = PRINTERS[server](config, _completed(_manifest(config.output.path), config))
     except ConfigError as error:
         fail(error)
     click.echo(os.fsencode(text), nl=False)
+
+
+def _completed(manifest: "Manifest", config: "Config") -> "Manifest":
+    """What a directory says of itself, and what it will of formats in which nothing was written yet."""
+    from msgspec.structs import replace
+
+    from feedd.feeds.formats import FORMATS, formats_of
+
+    formats, _ = formats_of(name for name in config.output.formats if name not in FORMATS)
+    return replace(manifest, types=manifest.types | {form.suffix: form.media_type for form in formats})
 
 
 def _manifest(directory: Path) -> "Manifest":

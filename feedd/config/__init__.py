@@ -5,7 +5,7 @@ that is wrong. What is in the modules below and not here is theirs alone.
 """
 
 from feedd.config.files import load, noted, parse, socket_in, written
-from feedd.config.forms import RESERVED, Format, Order
+from feedd.config.forms import RESERVED, TAKEN, Format, Order
 from feedd.config.model import (
     STATE_MODE,
     Collection,
@@ -38,6 +38,7 @@ from feedd.config.phrases import Where, dotted
 __all__ = [
     "RESERVED",
     "STATE_MODE",
+    "TAKEN",
     "Collection",
     "Config",
     "Content",

@@ -2,7 +2,8 @@
 
 In: a value as TOML has it, with the directory that relative paths start from. Out: the value that a `Config` holds,
 or `Wrong` with what is wrong about it. The annotated types below are those that the tables of `model` are made of:
-each holds its bounds (`Meta`) and its `Form`. Does not look at the disk; asks only the time zone database.
+each holds its bounds (`Meta`) and its `Form`. Does not look at the disk; asks only the time zone database
+and, for what is not feedd's own, which packages are installed.
 
 What a JSON Schema can say of a value beyond the bounds is in `extra_json_schema`. It must not refuse what is right, but
 may pass what only Python can tell to be wrong; a test holds both to each other. Its patterns mean the same in ECMA 262,
@@ -15,11 +16,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Meta, Struct
 
+from feedd import installed
 from feedd.config.phrases import did_you_mean, listed, shown
 
 
@@ -296,6 +298,52 @@ def _address(value: str, base: Path) -> str:
     return value
 
 
+def _filter(value: str, base: Path) -> str:
+    """A filter that an installed package brings."""
+    packages = installed.packages(installed.FILTERS)
+    if value not in packages:
+        there = ", ".join(_each_with_packages(packages))
+        remedy = f"There are: {there}." if there else "Install the package that brings it."
+        what = f"is {shown(value)}, a filter that no installed package brings"
+        raise Wrong(what, " ".join(filter(None, (did_you_mean(value, packages), remedy))))
+    return _brought_once(value, packages)
+
+
+def _format(value: str, base: Path) -> str:
+    """The name of a format: feedd's own, or one that an installed package brings."""
+    if value in _OWN_FORMATS:
+        return value
+    if value in TAKEN:
+        raise Wrong(f"is {shown(value)}, which is no feed but another kind of file beside feeds", _NAME_FORMATS)
+    packages = installed.packages(installed.FORMATS)
+    if value not in packages:
+        there = listed((*(f'"{name}"' for name in _OWN_FORMATS), *_each_with_packages(packages)), "or")
+        what = f"is {shown(value)}, a format that neither feedd nor an installed package writes"
+        guess = did_you_mean(value, (*_OWN_FORMATS, *packages))
+        raise Wrong(what, " ".join(filter(None, (f"Write {there}.", guess))))
+    return _brought_once(value, packages)
+
+
+def _each_with_packages(packages: Mapping[str, list[str]]) -> Iterable[str]:
+    """Each name with the packages that bring it."""
+    return (f'"{name}" ({", ".join(which)})' for name, which in packages.items())
+
+
+def _brought_once(value: str, packages: Mapping[str, list[str]]) -> str:
+    """A name that one installed package brings, and no other."""
+    if len(packages[value]) > 1:
+        what = f"is {shown(value)}, which several packages bring: {listed(packages[value], 'and')}"
+        raise Wrong(what, "Keep one of them.")
+    return value
+
+
+def _readable(value: tuple[str, ...], base: Path) -> tuple[str, ...]:
+    """Formats, one of which feed readers know: pages and lists of feeds lead to that."""
+    if not set(value).intersection(_OWN_FORMATS):
+        raise Wrong("holds no format that feed readers know", _NAME_FORMATS)
+    return _not_twice(value, base)
+
+
 def _program(value: tuple[str, ...], base: Path) -> tuple[str, ...]:
     """A program and its arguments; the path of a program is absolute, a name without a slash stays one."""
     if not value:
@@ -454,11 +502,24 @@ Title = Annotated[str, Meta(min_length=1), *_template("site", "name")]
 Description = Annotated[str, *_template("site", "name", "title")]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Format = Literal["atom", "rss", "json"]
+_OWN_FORMATS: tuple[str, ...] = get_args(Format)
+_NAME_FORMATS = 'Name at least one of "atom", "rss" and "json", and beside it what installed packages bring.'
+TAKEN = (
+    "html", "htm", "xhtml", "xml", "opml", "css", "js", "mjs", "txt", "svg", "png", "jpg", "jpeg", "gif", "webp",
+    "avif", "woff2", "ico",
+)  # fmt: skip
+"""Suffixes that are other files', so that no installed package may write feeds under them."""
+FormatName = Annotated[
+    str,
+    Meta(pattern=r"^[a-z][a-z0-9]{0,15}$(?!\n)", extra_json_schema={"examples": list(_OWN_FORMATS)}),
+    Form('"atom", "rss", "json" or the name of a format that an installed package brings', _format),
+]
+FilterName = Annotated[str, Meta(min_length=1), Form("the name of a filter that an installed package brings", _filter)]
 Order = Literal["newest", "oldest", "quality", "heat"]
 Formats = Annotated[
-    tuple[Format, ...],
+    tuple[FormatName, ...],
     Meta(min_length=1, extra_json_schema={"uniqueItems": True}),
-    Form('a list with at least one item, each "atom", "rss" or "json"', _not_twice),
+    Form('a list with at least one item, each "atom", "rss", "json" or what an installed package brings', _readable),
 ]
 Hubs = Annotated[
     tuple[HubUrl, ...],

@@ -25,6 +25,7 @@ from feedd.config.forms import (
     Domain,
     Duration,
     FeedName,
+    FilterName,
     Folder,
     Form,
     Formats,
@@ -348,6 +349,10 @@ class FeedConfig(Struct, frozen=True):
     ] = ()
     languages: Annotated[
         tuple[Language, ...], Meta(description="Languages (BCP 47), one of which is the article's.")
+    ] = ()
+    filters: Annotated[
+        tuple[FilterName, ...],
+        Meta(description="Filters that installed packages bring, all of which let the article pass."),
     ] = ()
     title_contains: Annotated[
         tuple[Phrase, ...],

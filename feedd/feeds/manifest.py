@@ -14,6 +14,10 @@ NAME = ".feedd.json"
 TOPICS, PROVIDERS = "topics/", "providers/"
 FOLDERS = ("", TOPICS, PROVIDERS)
 """Where the documents of feeds lie below the output directory. Their archives lie in folders below these."""
+ASSETS = "assets/"
+"""Where what pages need lies."""
+UNKNOWN = "application/octet-stream"
+"""The media type of what is of none that is known."""
 
 
 class Manifest(Struct, frozen=True, omit_defaults=True):
@@ -21,13 +25,15 @@ class Manifest(Struct, frozen=True, omit_defaults=True):
 
     `base` is the URL of the directory, ending in `/`; `hubs` are the addresses of WebSub hubs. `moved` and `gone` are
     about paths below the directory with `/` between their parts, such as `topics/ai.atom`: where a document is found
-    instead (301), and those that are no more (410), the latter sorted.
+    instead (301), and those that are no more (410), the latter sorted. `types` are the media types, by suffix, of feeds
+    in formats that installed packages bring.
     """
 
     base: str = ""
     hubs: tuple[str, ...] = ()
     moved: dict[str, str] = {}
     gone: tuple[str, ...] = ()
+    types: dict[str, str] = {}
 
     def encode(self) -> bytes:
         """The manifest as JSON: one text for equal values, whatever order their parts were found in."""

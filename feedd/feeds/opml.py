@@ -47,7 +47,7 @@ class _Outlines:
 
     def __init__(self, add: Callable[..., _Element], config: Config) -> None:
         self._add, self._base, self._language = add, config.site.feeds_url, config.site.language
-        self._suffix = min(config.output.formats, key=list(FORMATS).index)
+        self._suffix = next(suffix for suffix in FORMATS if suffix in config.output.formats)
         self._has_pages = config.pages.enabled
 
     def name(self, parent: _Element, text: str) -> _Element:

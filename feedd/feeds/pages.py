@@ -227,10 +227,11 @@ def _older(config: Config, feed: Feed, root: str) -> Link | None:
 
 
 def _links(config: Config, name: str, root: str = "") -> tuple[Link, ...]:
-    """The documents of a feed, in the order in which the configuration names the formats."""
+    """The documents of a feed that feed readers know, in the order in which the configuration names the formats."""
     return tuple(
         Link(suffix, FORMATS[suffix].media_type, f"{root}{name}.{suffix}", f"{config.site.feeds_url}{name}.{suffix}")
         for suffix in config.output.formats
+        if suffix in FORMATS
     )
 
 

@@ -108,8 +108,10 @@ class Plan:
             return (topic.name if topic else wanted), "", ""
         return None
 
-    def traits(self, article: Article) -> Traits:
-        """What selection asks of a published article: its topics and provider under the names of the taxonomy."""
+    def traits(self, article: Article, passed: tuple[str, ...] = ()) -> Traits:
+        """What selection asks of a published article, which these filters let pass: its topics and provider under the
+        names of the taxonomy.
+        """
         provider = self.taxonomy.organization(article.provider, article.link)
         return Traits(
             article.collection,
@@ -121,6 +123,7 @@ class Plan:
             article.heat if self.needs_rank else 0,
             article.title if self.needs_title else "",
             provider.icon,
+            passed,
         )
 
     def topics(self, article: Article) -> tuple[str, ...]:
@@ -164,6 +167,7 @@ def _configured(feed: FeedConfig, config: Config, taxonomy: Taxonomy) -> Spec:
         feed.limit or config.output.limit,
         feed.order,
         Cron(feed.schedule, config.schedule.timezone) if feed.schedule else None,
+        frozenset(feed.filters),
     )
 
 

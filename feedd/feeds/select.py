@@ -27,6 +27,7 @@ def seen(since: int, until: int | None, now: int) -> bool:
 class Traits(NamedTuple):
     """What feeds select by. `topics` are slugs, `provider` is a file name; `title`, `quality` and `heat` are only
     filled in where some feed selects by them. `icon` is the provider's picture, which only the head of a feed shows.
+    `filters` are the names of those that let it pass, of those that some feed names.
     """
 
     collection: str
@@ -38,6 +39,7 @@ class Traits(NamedTuple):
     heat: int = 0
     title: str = ""
     icon: str = ""
+    filters: tuple[str, ...] = ()
 
 
 class Card(Struct, frozen=True, gc=False):
@@ -86,11 +88,13 @@ class Spec(Struct, frozen=True):
     limit: int = 50
     order: str = "newest"
     schedule: Cron | None = None
+    filters: frozenset[str] = frozenset()
 
     @property
     def wish(self) -> bytes:
         """A digest of all that decides on the members."""
-        values = [(name, value) for name, value in asdict(self).items() if name not in _WORDS]
+        decides = {name: value for name, value in asdict(self).items() if name not in _WORDS}
+        values = [(name, value) for name, value in decides.items() if value or name != _NEW]
         plain = [(name, sorted(value) if isinstance(value, frozenset) else value) for name, value in values]
         return blake2b(repr(plain).encode(), digest_size=16).digest()
 
@@ -102,6 +106,8 @@ class Spec(Struct, frozen=True):
 
 _WORDS = {"title", "description"}
 """What a spec says of a feed without deciding on anything."""
+_NEW = "filters"
+"""What counts only where something is asked of it, so that editions chosen by a feedd that did not know it stay."""
 
 
 class Rule(NamedTuple):
@@ -184,6 +190,12 @@ FILTERS: tuple[Rule, ...] = (
         lambda spec: spec.title_contains,
         _has_words,
         lambda card, spec: f"{card.traits.title!r}; the feed wants one of {_listed(map(repr, spec.title_contains))}",
+    ),
+    Rule(
+        "filters",
+        lambda spec: spec.filters,
+        lambda card, spec: spec.filters.issubset(card.traits.filters),
+        lambda card, spec: f"passes {_listed(card.traits.filters)}; the feed wants all of {_listed(spec.filters)}",
     ),
 )
 """What does not change with time, in the order in which `explain` shows it."""

@@ -52,7 +52,7 @@ class Feeds:
         path = next(iter(notice.meanings(raw)), None)
         if path is None or notice.target(path) is not None:
             return None
-        found = self._shelf.at_hand(path + INDEX if path == "" or path.endswith("/") else path)
+        found = self._shelf.at_hand(path + INDEX if path == "" or path.endswith("/") else path, notice.kinds)
         if found is None or notice.is_bare(raw):
             return None
         answer = answers.answer(method, answers.conditions(headers), found, notice, self._max_age)
@@ -90,10 +90,10 @@ class Feeds:
         if (target := notice.target(path)) is not None:
             return answers.moved(notice.address(target), self._max_age)
         file = path + INDEX if path == "" or path.endswith("/") else path
-        if at_hand := self._shelf.at_hand(file):
+        if at_hand := self._shelf.at_hand(file, notice.kinds):
             return at_hand
         try:
-            return await self._shelf.find(file)
+            return await self._shelf.find(file, notice.kinds)
         except NotThere:
             if file == path and self._shelf.lies(f"{path}/{INDEX}"):
                 return answers.moved(notice.address(f"{path}/"), self._max_age)

@@ -6,17 +6,19 @@ is found out elsewhere.
 """
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-from feedd.feeds.formats import FORMATS, Format
+from feedd.feeds.formats import FORMATS, Format, is_media_type
 from feedd.feeds.manifest import FOLDERS, Manifest
 
 INDEX = "index.html"
 """What a folder shows of itself."""
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\\]")
+_SUFFIX = re.compile(r"[a-z][a-z0-9]{0,15}")
 _REMEMBERED = 1024  # paths whose reading is remembered
 _LONGEST = 4096  # bytes of a path: the system takes no longer ones
 
@@ -74,13 +76,24 @@ KINDS: dict[str, Kind] = {
     **{row.suffix: _feed(row) for row in FORMATS.values()},
     **{kind.suffix: kind for kind in _OTHERS},
 }
-"""What is served, by suffix; nothing else is."""
+"""What is served, by suffix; beside it nothing is but feeds in formats that installed packages bring."""
 
 
-def kind_of(path: str) -> Kind | None:
-    """The kind of the file at a path; None where such files are not served."""
+def _brought(types: Mapping[str, str]) -> dict[str, Kind]:
+    """The kinds of feeds in formats that installed packages bring, of which a manifest tells the media types. Whatever
+    they are, nothing in them runs when a browser opens one.
+    """
+    return {
+        suffix: Kind(suffix, f"{name}; charset=utf-8".encode(), shared=True, feed=True, policy=_FEED)
+        for suffix, name in sorted(types.items())
+        if _SUFFIX.fullmatch(suffix) and suffix not in KINDS and is_media_type(name)
+    }
+
+
+def kind_of(path: str, kinds: Mapping[str, Kind] = KINDS) -> Kind | None:
+    """The kind of the file at a path, of these; None where such files are not served."""
     _, dot, suffix = path.rpartition("/")[2].rpartition(".")
-    return KINDS.get(suffix) if dot else None
+    return kinds.get(suffix) if dot else None
 
 
 def is_open(path: str) -> bool:
@@ -111,12 +124,13 @@ def below(raw: bytes) -> str | None:
 @dataclass(frozen=True, slots=True)
 class Map:
     """The manifest as a server needs it. `prefix` is the path of its `base`, such as `/feeds/`. `gone` are the paths of
-    documents that are no more.
+    documents that are no more, `kinds` what is served, by suffix.
     """
 
     manifest: Manifest
     prefix: bytes
     gone: frozenset[str]
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
 
     @classmethod
     def of(cls, manifest: Manifest) -> "Map":
@@ -126,7 +140,7 @@ class Map:
         except ValueError:
             path = ""
         prefix = path.encode() if path.endswith("/") else b"/"
-        return cls(manifest, prefix, frozenset(manifest.gone))
+        return cls(manifest, prefix, frozenset(manifest.gone), KINDS | _brought(manifest.types))
 
     def meanings(self, raw: bytes) -> tuple[str, ...]:
         """What the path of a request may mean: first with the prefix taken off, as the addresses that feedd writes have

@@ -108,7 +108,7 @@ def read(root: Path, path: str, kind: Kind, clock: Callable[[], float], largest:
     looked through. Raises NotThere.
     """
     for last in range(_TRIES, 0, -1):
-        with suppress(_Moved), opened(root, path) as handle:
+        with suppress(_Moved), opened(root, path, kind) as handle:
             resource = _described(path, kind, handle, int(clock()), largest)
             if stamp_of(os.fstat(handle)) == resource.stamp or last == 1:
                 return resource
@@ -129,7 +129,7 @@ def reopened(root: Path, resource: Resource) -> int:
     """A handle from which the bytes of a resource can be read that are not in memory; close it. Raises NotThere if the
     file is another one by now.
     """
-    with suppress(_Moved), opened(root, resource.path) as handle:
+    with suppress(_Moved), opened(root, resource.path, resource.kind) as handle:
         if stamp_of(os.fstat(handle)) == resource.stamp:
             return os.dup(handle)
     raise NotThere
@@ -140,9 +140,10 @@ class _Moved(Exception):
 
 
 @contextmanager
-def opened(root: Path, path: str) -> Iterator[int]:
-    """A handle of the regular file at an open path. Raises NotThere where there is none, or where what was opened lies
-    elsewhere than it seems: the file itself is asked, so that no symbolic link can be swapped in between.
+def opened(root: Path, path: str, kind: Kind | None = None) -> Iterator[int]:
+    """A handle of the regular file at an open path, which is of that kind or a usual one. Raises NotThere where there
+    is none, or where what was opened lies elsewhere than it seems: the file itself is asked, so that no symbolic link
+    can be swapped in between.
     """
     flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK  # which a pipe would wait without
     try:
@@ -152,13 +153,13 @@ def opened(root: Path, path: str) -> Iterator[int]:
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise NotThere
-        _refuse_if_elsewhere(handle, root)
+        _refuse_if_elsewhere(handle, root, kind)
         yield handle
     finally:
         os.close(handle)
 
 
-def _refuse_if_elsewhere(handle: int, root: Path) -> None:
+def _refuse_if_elsewhere(handle: int, root: Path, kind: Kind | None) -> None:
     place = os.readlink(f"/proc/self/fd/{handle}")  # noqa: PTH115 - its text, not a path
     if os.fstat(handle).st_nlink == 0:  # renamed over since it was opened; asked last, since it may be at any moment
         place = place.removesuffix(" (deleted)")
@@ -166,7 +167,7 @@ def _refuse_if_elsewhere(handle: int, root: Path) -> None:
     if not place.startswith(inside):
         raise _Moved
     real = place.removeprefix(inside)
-    if not is_open(real) or kind_of(real) is None:
+    if not is_open(real) or not (kind_of(real) or (kind and real.endswith(f".{kind.suffix}"))):
         raise NotThere
 
 

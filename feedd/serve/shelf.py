@@ -9,14 +9,14 @@ import asyncio
 import os
 import stat
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import finalize
 
-from feedd.serve.paths import Kind, kind_of
+from feedd.serve.paths import KINDS, Kind, kind_of
 from feedd.serve.resources import MIB, NotThere, Resource, read, reopened, stamp_of
 
 _THREADS = 4
@@ -49,10 +49,10 @@ class Shelf:
         self._reading: dict[str, asyncio.Task[Resource]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, "read")
 
-    def at_hand(self, path: str) -> Resource | None:
-        """The resource at a path, if it is known and the file still is as it was."""
+    def at_hand(self, path: str, kinds: Mapping[str, Kind] = KINDS) -> Resource | None:
+        """The resource at a path, if it is known and the file still is as it was, and of one of these kinds."""
         kept = self._kept.get(path)
-        if kept is None:
+        if kept is None or kinds.get(kept.kind.suffix) != kept.kind:
             return None
         try:
             found = os.stat(f"{self.root}/{path}")  # noqa: PTH116 - for each request
@@ -63,12 +63,12 @@ class Shelf:
         self._kept.move_to_end(path)
         return kept
 
-    async def find(self, path: str) -> Resource:
-        """The resource at an open path. Raises NotThere or Crowded."""
-        if found := self.at_hand(path):
+    async def find(self, path: str, kinds: Mapping[str, Kind] = KINDS) -> Resource:
+        """The resource at an open path, of one of these kinds. Raises NotThere or Crowded."""
+        if found := self.at_hand(path, kinds):
             return found
         self._forget(path)
-        kind = kind_of(path)
+        kind = kind_of(path, kinds)
         if kind is None or not self.lies(path):
             raise NotThere
         if path not in self._reading:

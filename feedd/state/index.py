@@ -91,13 +91,14 @@ def _look(hash: bytes, links: bytes | None, modified: int | None) -> Look:
 
 def _shared(traits: Traits, topics: dict[tuple[str, ...], tuple[str, ...]]) -> Traits:
     """The same traits, of which the text that others have too is not held twice."""
-    collection, kind, language, names, provider, quality, heat, title, icon = traits
+    collection, kind, language, names, provider, quality, heat, title, icon, filters = traits
     kept = topics.get(names)
     if kept is None:
         kept = topics[names] = tuple(map(intern, names))
     return Traits(
-        intern(collection), intern(kind), intern(language), kept, intern(provider), quality, heat, title, intern(icon)
-    )
+        intern(collection), intern(kind), intern(language), kept, intern(provider), quality, heat, title, intern(icon),
+        tuple(map(intern, filters)),
+    )  # fmt: skip
 
 
 class Index:

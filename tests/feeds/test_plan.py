@@ -362,6 +362,7 @@ def test_traits_are_an_article_s_under_the_names_of_the_taxonomy() -> None:
         "heat": -1,
         "title": "A story",
         "icon": "",
+        "filters": (),
     }
 
 

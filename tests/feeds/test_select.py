@@ -470,8 +470,12 @@ def test_every_filter_has_a_sentence_that_names_what_it_saw() -> None:
         types=frozenset({"x"}),
         languages=frozenset({"x"}),
         title_contains=("x",),
+        filters=frozenset({"x"}),
     )
-    seen = card("a", collection="seen", topics=("seen",), provider="seen", type="seen", language="seen", title="seen")
+    seen = card(
+        "a", collection="seen", topics=("seen",), provider="seen", type="seen", language="seen", title="seen",
+        filters=("seen",),
+    )  # fmt: skip
     assert asked(spec) == list(FILTERS)
     said = {rule.name: rule.says(seen, spec) for rule in FILTERS}
     assert {name: ("seen" in words, "x" in words) for name, words in said.items()} == dict.fromkeys(said, (True, True))
