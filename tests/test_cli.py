@@ -833,6 +833,21 @@ def test_unknown_feed_is_answered_with_the_nearest_name(named: str, site: Site) 
     assert result.stderr == f"feedd: no feed {named!r}. Did you mean topics/food?\n"
 
 
+def test_what_is_neither_article_nor_feed_is_answered_with_the_nearest_feed(site: Site) -> None:
+    site.story("news/second.md", topics=["Food"])
+    result = on(site, "explain", "topics/foods")
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith("or a feed by --feed. Or did you mean the feed topics/food?\n")
+
+
+def test_unknown_feed_alone_is_answered_as_beside_an_article(site: Site) -> None:
+    result = on(site, "explain", "--feed", "topics/robots")
+
+    assert result.exit_code == 2
+    assert result.stderr == "feedd: no feed 'topics/robots'. There are: all, providers/source.example, topics/ai\n"
+
+
 def test_unknown_feed_that_is_like_none_is_answered_with_twenty_names(site: Site) -> None:
     site.story("news/second.md", topics=[f"{number:02}" for number in range(30)])
     result = on(site, "explain", "first", "nonsense")

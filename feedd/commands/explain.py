@@ -58,15 +58,16 @@ def command(
     """
     if feed and asked:
         raise click.UsageError("FEED is named twice: leave out one of them.")
-    if not (article or asked):
+    if article is None and asked is None:
         raise click.UsageError("Missing argument 'ARTICLE': name one, or a feed by --feed.")
     with _opened(file) as inquiry:
         if article and (path := inquiry.article(article)):
             inquiry.explain(path, article, feed or asked, as_json)
-        elif article and (feed or asked):
+        elif article is not None and (feed or asked):
             inquiry.refuse_article(article)
         else:
-            inquiry.view(asked or article or "", None if everything else _MOST if most is None else most, as_json)
+            name = inquiry.feed(asked) if asked else inquiry.feed_or_article(article or "")
+            inquiry.view(name, asked or article or "", None if everything else _MOST if most is None else most, as_json)
 
 
 @contextmanager
@@ -126,14 +127,27 @@ class _Question:
         explanation = explain(self.pipeline, path, self.now, asked or name, self.file, self.documents)
         print_json(explanation) if as_json else click.echo("\n".join(_explained(explanation, name, self.here)))
 
-    def view(self, named: str, most: int | None, as_json: bool) -> None:
+    def feed(self, named: str) -> str:
+        """The name of the feed that is called so."""
+        from feedd.named import find_feed
+
+        return find_feed(self.pipeline, named, self.here) or refuse(
+            f"no feed {named!r}. {_other_feeds(self.pipeline, named)}"
+        )
+
+    def feed_or_article(self, named: str) -> str:
+        """The same of what is no article."""
+        from feedd.named import find_feed, near_feed
+
+        found = find_feed(self.pipeline, named, self.here)
+        near = near_feed(self.pipeline, named)
+        return found or self.refuse_article(named, f" Or did you mean the feed {near}?" if near else "")
+
+    def view(self, name: str, named: str, most: int | None, as_json: bool) -> None:
         """Answer for a feed."""
         from feedd.misses import view
-        from feedd.named import find_feed, former_name
+        from feedd.named import former_name
 
-        name = find_feed(self.pipeline, named, self.here)
-        if name is None:
-            self.refuse_article(named, ", nor a feed of that name")
         former = former_name(self.pipeline, named, self.here)
         found = view(self.pipeline, name, self.now, self.file, self.documents, most, former)
         print_json(found) if as_json else click.echo("\n".join(_viewed(found, self.here)))
@@ -141,7 +155,7 @@ class _Question:
     def refuse_article(self, named: str, more: str = "") -> NoReturn:
         """End, since nothing is called so."""
         place = self.pipeline.config.content.path
-        refuse(f"no article {named!r} below {place}{more}. Name its path, file name or id.")
+        refuse(f"no article {named!r} below {place}. Name its path, file name or id, or a feed by --feed.{more}")
 
 
 def _other_feeds(pipeline: "Pipeline", named: str) -> str:
