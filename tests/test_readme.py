@@ -163,8 +163,9 @@ def test_installation_names_files_that_there_are_and_places_that_the_unit_means(
 
 
 @pytest.mark.parametrize("session", SESSIONS, ids=[session.split()[2] for session in SESSIONS])
-def test_session_shows_what_is_really_said(session: str, tmp_path: Path) -> None:
+def test_session_shows_what_is_really_said_after_the_demo_was_published(session: str, tmp_path: Path) -> None:
     demo(tmp_path)
+    run(f"{FEEDD} build --config config/demo/feedd.toml", tmp_path)
     command, _, said = session.partition("\n")
     result = run(command.removeprefix("$ "), tmp_path)
 
