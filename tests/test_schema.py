@@ -173,7 +173,7 @@ LEFT_TO_FEEDD = {
     "a schedule that never comes": ("feed.schedule", "0 0 31 2 *", "so it never comes"),
     "a host that none can have": ("site.url", "https://[1:2]/", r"is .[Hh][Tt][Tt][Pp][Ss]?://"),
     "a port that there is not": ("site.url", "https://everyday.example:65536/", r"is .[Hh][Tt][Tt][Pp][Ss]?://"),
-    "a port of an address that there is not": ("server.listen", "127.0.0.1:65536", r"is \".*:[0-9]+\"\. Write a host"),
+    "a port of an address that there is not": ("server.listen", "127.0.0.1:65536", ", but a port is a number"),
     "a span of more than a century": ("feed.max_age", "5300w", r"is \"[0-9]+[mhdw]\""),
     "a folder that leaves its own by a detour": ("collection.folders", ["a/../.."], "which leaves content.path"),
     "a domain with what is no letter": ("taxonomy.provider.domain", "a€.example", r"is .*\. Write a domain"),

@@ -290,10 +290,10 @@ def _address(value: str, base: Path) -> str:
         raise Wrong(f"is {shown(value)}, a URL", 'Write its host and port alone, such as "127.0.0.1:8000".')
     if "/" in value:
         return str(absolute(value, base))
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]+)", value, re.ASCII)
+    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,9})", value, re.ASCII)
     if not match:
         raise Wrong(f"is {shown(value)}")
-    if len(match[2]) > 5 or not 0 < int(match[2]) <= 65535:
+    if not 0 < int(match[2]) <= 65535:
         raise Wrong(f"is {shown(value)}, but {_PORT}")
     return value
 
@@ -411,7 +411,7 @@ Address = Annotated[
     str,
     Meta(
         extra_json_schema={
-            "pattern": r"^(|systemd|(?!~|[\s\S]*://)[\s\S]*/[\s\S]*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):0*[1-9][0-9]{0,4})$(?!\n)"
+            "pattern": r"^(|systemd|(?!~|[\s\S]*://)[\s\S]*/[\s\S]*|(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(?!0+$)[0-9]{1,9})$(?!\n)"
         }
     ),
     Form(

@@ -83,10 +83,15 @@ _QUOTES = "“”„‟«»‘’‚`´"
 _TRUTH = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 
 
+_YAML = ("an item of a list has - in front of it", 'Write lists in brackets, such as topics = ["AI", "Robots"].')
+
+
 def _no_value(slip: Slip) -> Words:
     value = slip.rest
     if not value and _opening(slip):
         return _open_list(slip)
+    if not value and slip.rows[slip.line :] and slip.rows[slip.line].lstrip().startswith("- "):
+        return _YAML
     if not value:
         return "there is no value", "Write one after the =, or # in front of the line."
     if value.lower() in _TRUTH:
@@ -102,6 +107,8 @@ def _no_value(slip: Slip) -> Words:
 
 def _no_equals_sign(slip: Slip) -> Words:
     key, rest = slip.before.strip(), slip.rest
+    if key == "-":
+        return _YAML
     if not rest:
         return "a key has no value", f"Write {key} = VALUE, or # in front of the line."
     if rest[0] == ":":
@@ -111,17 +118,21 @@ def _no_equals_sign(slip: Slip) -> Words:
 
 
 def _goes_on(slip: Slip) -> Words:
-    row, rest, start = slip.row, slip.rest, slip.before.partition("=")[2].strip()
+    row, rest, start = slip.row.rstrip(), slip.rest, slip.before.partition("=")[2].strip()
+    key = slip.before.partition("=")[0]
     what = f"{shown(rest)} follows where the line should end"
     if row.lstrip().startswith("["):
         return what, _write(f"[{row.strip()}", "Write [name], or [[name]] where there may be several.")
-    if start[:1] in ("'", '"'):
-        return what, 'Write \\" for a quote within quotes, and each key on a line of its own.'
+    if start[:1] in ("'", '"') and row[-1:] == start[0]:
+        other = '"' if start[0] == "'" else "'"
+        return what, _write(f"{key}= {other}{row.partition('=')[2].strip()[1:-1]}{other}", _WITHIN)
     if "=" in rest:
         return what, "Write each key on a line of its own."
-    key = slip.before.partition("=")[0]
     number = _write(f"{key}= {rest}", "") if start == "0" and rest.isdecimal() else ""
     return what, number or _write(f'{key}= "{start}{row[len(slip.before) :].strip()}"', "Put text and dates in quotes.")
+
+
+_WITHIN = 'Write \\" for a quote within double quotes, and each key on a line of its own.'
 
 
 def _key_twice(slip: Slip) -> Words:
@@ -203,8 +214,6 @@ def _no_key(slip: Slip) -> Words:
         return "there is no key before the =", _STATEMENT
     if row.startswith(("//", ";", "--", "/*")):
         return f"{first} begins no key", _write(f"# {row.lstrip('/;-* ')}", _STATEMENT)
-    if row.startswith("- "):
-        return "- begins no item of a list here", 'Write lists in brackets, such as topics = ["AI", "Robots"].'
     return f"{first} begins no key", _STATEMENT
 
 
