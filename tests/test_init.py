@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from feedd.cli import main
@@ -289,6 +289,12 @@ def test_feeds_go_where_nothing_is_yet(tmp_path: Path) -> None:
 
 def test_articles_in_a_directory_called_feeds_are_not_written_over(tmp_path: Path) -> None:
     config = load(Path(report(write(tmp_path / "site", {"feeds/a.md": article("A")}))["config"]))
+
+    assert (config.content.path.name, config.output.path.name) == ("feeds", "feedd-feeds")
+
+
+def test_new_articles_in_a_directory_called_feeds_are_not_written_over_either(tmp_path: Path) -> None:
+    config = load(Path(report(tmp_path / "site", "--content", tmp_path / "site" / "feeds")["config"]))
 
     assert (config.content.path.name, config.output.path.name) == ("feeds", "feedd-feeds")
 
@@ -782,6 +788,7 @@ def parse_value(value: str) -> Any:
 
 
 @settings(deadline=None)
+@example("t", "~", "~n", "~k", False)
 @given(NAMES, NAMES, NAMES, NAMES, st.booleans())
 def test_any_title_and_path_survive_the_configuration(
     title: str, parent: str, name: str, kind: str, flat: bool
