@@ -223,8 +223,7 @@ def test_hook_lets_no_broken_article_in_and_all_others(repository: Path) -> None
 
 @pytest.mark.skipif(not GIT, reason="needs git")
 def test_step_of_ci_annotates_what_a_branch_brings(repository: Path) -> None:
-    (text,) = HANDBOOK.of("yaml")
-    (command,) = re.findall(r"^- run: (.*)$", text, re.MULTILINE)
+    (command,) = re.findall(r"^- run: (.*)$", "".join(HANDBOOK.of("yaml")), re.MULTILINE)
     Site(repository).story("second.md", publishedDateTime="2024-02-30")
     git(repository, "add", ".")
     git(repository, "commit", "-q", "-m", "Second")
