@@ -1,6 +1,7 @@
 """What nothing asks for any more is removed for good, when somebody says so; everything else stays whoever says so."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from feedd.prune import prune
 from feedd.publish.directory import Directory
 from feedd.service.inbox import Inbox, Question, Reply
 from feedd.status import PruneReply
-from feedd.testing import Hub, Site, asked, no_sync, running, serving
+from feedd.testing import NOON, Hub, Site, asked, no_sync, running, serving
 
 HOUR = 3600
 SETTINGS = '[watch]\nquiet = "0ms"\n[guard]\ncount = 1000\n'
@@ -98,6 +99,17 @@ def test_feed_that_nothing_asks_for_is_found_with_its_documents_and_the_reason(s
     assert (old.name, old.why) == ("topics/old", "no public article has this topic")
     assert old.documents == ("topics/old.atom", "topics/old.json", "topics/old.rss")
     assert old.since == int((site.feeds / "topics" / "old.rss").stat().st_mtime)
+
+
+def test_documents_in_formats_of_before_do_not_tell_since_when_a_feed_is_empty(site: Site) -> None:
+    site.configure(SETTINGS + JSON_ONLY)
+    site.build()
+    [old, *_] = found(site).found
+    os.utime(site.feeds / "topics" / "old.rss", ns=(NOON * 10**9, NOON * 10**9))
+    with closing(site.pipeline()), site.database.transaction():
+        site.database.execute("UPDATE document SET mtime = ? WHERE path = 'topics/old.rss'", (NOON * 10**9,))
+
+    assert found(site).found[0] == old
 
 
 def test_listing_removes_nothing(site: Site) -> None:
@@ -437,11 +449,11 @@ def test_former_name_that_is_to_be_removed_is_no_feed_when_its_alias_goes(site: 
 def test_what_is_removed_is_written_no_more_in_the_same_process(site: Site) -> None:
     site.configure(SETTINGS + JSON_ONLY)
     with closing(site.pipeline()) as pipeline:
+        report = pipeline.run(site.now)
 
         def run() -> Report:
-            return pipeline.run(site.now)
+            return pipeline.run(site.now, hints=["more.md"])
 
-        report = run()
         prune(pipeline, site.file, report, run, (), prune(pipeline, site.file, report, run).digest)
         site.story("more.md", topics=["AI"])
         run()

@@ -260,6 +260,22 @@ def test_nothing_is_found_where_no_directory_is(tmp_path: Path) -> None:
 # Sweeping
 
 
+def test_folders_in_which_nothing_is_left_go_with_the_last_document(tmp_path: Path) -> None:
+    synced: list[Path] = []
+    directory = Directory(tmp_path / "feeds", sync=lambda handle: synced.append(opened(handle)))
+    for path in ("topics/ai/2024-05.atom", "topics/ai/2024-06.atom"):
+        directory.put(document(path=path))
+    directory.settle()
+    directory.remove("topics/ai/2024-05.atom")
+    assert (directory.root / "topics" / "ai").is_dir()
+    directory.remove("topics/ai/2024-06.atom")
+    assert list(directory.root.iterdir()) == []
+    synced.clear()
+    directory.settle()
+
+    assert synced == [directory.root]
+
+
 def test_sweep_removes_temporary_files_of_these_folders_only(directory: Directory) -> None:
     left = ("a.atom.1.feedd-tmp", "topics/.ai.atom.1.feedd-tmp", ".all.atom.1.feedd-tmp", "other/.x.atom.1.feedd-tmp")
     for path in (*left, "all.atom", ".mine"):
