@@ -641,6 +641,9 @@ class Membership:
         if source is None:
             key = rule.name.replace("-", "_")
             value, wanted = getattr(card.traits, key, None), _plain(getattr(self.spec, key, None))
+            failed = () if passes else self._inquiry.pipeline.desk.filters.ask(self._article(card))[1]
+            notes = "; ".join(problem.what for problem in failed)
+            says = f"{says} ({notes})" if notes else says
             return Verdict(rule.name, passes, says, value, wanted=wanted, wanted_at=self.wish(key, "all"))
         article, key = self._article(card), source.key
         wanted = getattr(self.spec, key)
