@@ -563,6 +563,8 @@ def test_explain_says_in_exactly_of_what_is_in_the_documents(
                 explanations = {path: explain(pipeline, path, site.now, feed, site.file, documents) for path in PATHS}
                 assert {path for path, one in explanations.items() if one.shown_in(feed)} == set(inside)
                 assert all(one.refusals(feed) for path, one in explanations.items() if path not in inside)
+                # All is written: that it might not be is no reason, and must not stand for one that was overlooked.
+                assert "documents" not in {no.rule for one in explanations.values() for no in one.refusals(feed)}
                 assert {path for path, one in everywhere.items() if one.shown_in(feed)} == set(inside)
                 found = view(pipeline, feed, site.now, site.file, documents)
                 assert [item.path for item in found.entries] == inside
