@@ -581,7 +581,7 @@ BELOW_SITE = {
     ),
     "domain": (
         '[[taxonomy.provider]]\nname = "x"\ndomain = "https://x.example"\n',
-        'feedd.toml:7: taxonomy.provider[1].domain: is "https://x.example". Write a domain, such as "example.org".',
+        'feedd.toml:7: taxonomy.provider[1].domain: is "https://x.example". Did you mean "x.example"?',
     ),
     "URL": (
         '[[taxonomy.provider]]\nname = "x"\ndomain = "x.example"\nicon = "javascript:alert(1)"\n',
@@ -640,7 +640,7 @@ BELOW_SITE = {
     ),
     "two listeners at one address": (
         '[server]\nlisten = "127.0.0.1:8000"\n[monitoring]\nlisten = "127.0.0.1:8000"\n',
-        'feedd.toml:8: monitoring.listen: has "127.0.0.1:8000", as has server.listen. '
+        'feedd.toml:8: monitoring.listen: has "127.0.0.1:8000", as has server.listen in line 6. '
         'Name another address; only "systemd" may be both.',
     ),
     "address": (
@@ -656,31 +656,31 @@ BELOW_SITE = {
     ),
     "hub": (
         '[websub]\nhubs = ["hub.example"]\n',
-        'feedd.toml:6: websub.hubs[1]: is "hub.example". Write an absolute http or https URL.',
+        'feedd.toml:6: websub.hubs[1]: is "hub.example". Did you mean "https://hub.example"?',
     ),
     "two feeds of one name": (
         '[[feed]]\nname = "a"\n[[feed]]\nname = "a"\n',
-        'feedd.toml:8: feed[2].name: has "a", as has feed[1].name. Give each [[feed]] a name of its own.',
+        'feedd.toml:8: feed[2].name: has "a", as has feed[1].name in line 6. Give each [[feed]] a name of its own.',
     ),
     "two collections of one name": (
         '[[collection]]\nname = "a"\n[[collection]]\nname = "a"\n',
-        'feedd.toml:8: collection[2].name: has "a", as has collection[1].name. '
+        'feedd.toml:8: collection[2].name: has "a", as has collection[1].name in line 6. '
         "Give each [[collection]] a name of its own.",
     ),
     "one folder of two collections": (
         '[[collection]]\nname = "a"\nfolders = ["x"]\n[[collection]]\nname = "b"\nfolders = ["./x"]\n',
-        'feedd.toml:10: collection[2].folders: has "x", as has collection[1].folders. '
+        'feedd.toml:10: collection[2].folders: has "x", as has collection[1].folders in line 7. '
         "Name each folder in one [[collection]] only.",
     ),
     "one name of two topics": (
         '[[taxonomy.topic]]\nname = "Power  Apps"\n[[taxonomy.topic]]\nname = "x"\naliases = ["power apps"]\n',
-        'feedd.toml:9: taxonomy.topic[2].aliases: has "power apps", as has taxonomy.topic[1].name. '
+        'feedd.toml:9: taxonomy.topic[2].aliases: has "power apps", as has taxonomy.topic[1].name in line 6. '
         "Let each name mean one topic only.",
     ),
     "one domain of two providers": (
         '[[taxonomy.provider]]\nname = "x"\ndomain = "x.example"\n'
         '[[taxonomy.provider]]\nname = "y"\ndomain = "www.x.example"\n',
-        'feedd.toml:10: taxonomy.provider[2].domain: has "x.example", as has taxonomy.provider[1].domain. '
+        'feedd.toml:10: taxonomy.provider[2].domain: has "x.example", as has taxonomy.provider[1].domain in line 7. '
         "Let each domain mean one provider only.",
     ),
     # TOML; more in tests/wrong
@@ -720,7 +720,7 @@ BASE_URL_WORDS = 'Write an absolute http or https URL, such as "https://example.
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("everyday.example", f'is "everyday.example". {BASE_URL_WORDS}'),
+        ("everyday.example", 'is "everyday.example". Did you mean "https://everyday.example"?'),
         ("ftp://a.example/", f'is "ftp://a.example/". {BASE_URL_WORDS}'),
         ("https:///path", f'is "https:///path". {BASE_URL_WORDS}'),
         ("https://a b.example/", f'is "https://a b.example/". {BASE_URL_WORDS}'),
@@ -804,7 +804,7 @@ limit = 2000
         'feedd.toml:9: site.feeds_url: is missing. Add feeds_url = "…" below [site]: '
         'an absolute http or https URL, such as "https://example.org/".',
         'feedd.toml:12: site.language: is 5. Write a language tag, such as "en" or "pt-BR".',
-        'feedd.toml:15: feed[2].name: has "a", as has feed[1].name. Give each [[feed]] a name of its own.',
+        'feedd.toml:15: feed[2].name: has "a", as has feed[1].name in line 2. Give each [[feed]] a name of its own.',
         "feedd.toml:16: feed[2].limit: is 2000. Write a whole number from 0 to 1000.",
     ]
 

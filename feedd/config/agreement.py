@@ -72,7 +72,7 @@ def _repeated(values: Values, shapes: set[str], remedy: str) -> Iterator[Finding
         seen = first.setdefault(_folded(text), where)
         # An item may repeat itself: an alias that is also the name. systemd hands over more than one socket.
         if seen[:-1] != where[:-1] and (where[-1], text) != ("listen", "systemd"):
-            yield Finding("conflict", where, f"has {shown(text)}, as has {dotted(seen)}", remedy)
+            yield Finding("conflict", where, f"has {shown(text)}, as has {dotted(seen)}", remedy, seen)
 
 
 def _texts(values: Values, shapes: set[str]) -> Iterator[tuple[Where, str]]:

@@ -67,10 +67,11 @@ def _problems(findings: Iterable[Finding], file: str, text: str) -> tuple[Proble
     from feedd.config.lines import line_of, lines_of  # late: most configurations are right
 
     lines = lines_of(text)
-    found = [
-        Problem(kind, what, remedy, file, line_of(where, lines), dotted(where))
-        for kind, where, what, remedy in findings
-    ]
+    found = []
+    for kind, where, what, remedy, other in findings:
+        there = line_of(other, lines)
+        what += f" in line {there}" if there else ""
+        found.append(Problem(kind, what, remedy, file, line_of(where, lines), dotted(where)))
     return tuple(sorted(found, key=lambda problem: problem.line or 0))
 
 

@@ -100,7 +100,8 @@ def _split(value: str, written: str = "") -> SplitResult:
     except ValueError:  # a bad IPv6 address
         sound = False
     if not sound or re.search(r'[\s<>"\\^`{|}]', value):
-        raise Wrong(f"is {shown(written or value)}")
+        lacks_scheme = re.match(r"[\w-]+(\.[\w-]+)+(/|$)", value)
+        raise Wrong(f"is {shown(written or value)}", f'Did you mean "https://{value}"?' if lacks_scheme else "")
     if "@" in parts.netloc:
         raise Wrong(
             "holds a user name or password, which every subscriber would see",
@@ -358,7 +359,8 @@ def _domain(value: str, base: Path) -> str:
     """A provider's key: lower case, without `www.`."""
     domain = value.lower().removeprefix("www.")
     if not re.fullmatch(r"[\w-]+(\.[\w-]+)*", domain):
-        raise Wrong(f"is {shown(value)}")
+        url = re.match(r"https?://([\w.-]+)", value)
+        raise Wrong(f"is {shown(value)}", f'Did you mean "{url[1]}"?' if url else "")
     return domain
 
 

@@ -20,12 +20,13 @@ from feedd.config.phrases import Where, did_you_mean, header, listed, nearest, p
 
 
 class Finding(NamedTuple):
-    """A problem whose file and line are not known yet."""
+    """A problem whose file and line are not known yet; `what` ends with `other`, a place that has a line, too."""
 
     kind: str
     where: Where
     what: str
     remedy: str
+    other: Where = ()
 
 
 _BAD: Any = object()  # the value of what could not be read
