@@ -9,20 +9,23 @@ listed in `checks.kinds`.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from feedd.checks import articles, files, identity, machine, places, service, settings
+from feedd.checks import articles, files, settings
 from feedd.checks.articles import Survey
 from feedd.checks.nearby import nearby
-from feedd.checks.world import World
 from feedd.desk import Desk, Record
 from feedd.errors import Problem, SourceError
 from feedd.feeds import pages
 from feedd.run import Progress
 from feedd.workers import Workers
 
+if TYPE_CHECKING:
+    from feedd.checks.world import World
+
 
 def check(
-    desk: Desk, file: Path, now: int, world: World | None = None, progress: Progress | None = None
+    desk: Desk, file: Path, now: int, world: "World | None" = None, progress: Progress | None = None
 ) -> tuple[list[Problem], dict[str, int]]:
     """All problems, those of settings and surroundings first, then by file; and how many files are in each state.
 
@@ -93,9 +96,11 @@ def _counted(
 
 
 def _around(
-    desk: Desk, file: Path, paths: Sequence[str], survey: Survey, now: int, world: World
+    desk: Desk, file: Path, paths: Sequence[str], survey: Survey, now: int, world: "World"
 ) -> Iterator[Problem]:
     """What is wrong around: directories, the machine, the service."""
+    from feedd.checks import identity, machine, places, service  # a hook needs nothing of what they import
+
     config, unit, daemon = desk.config, service.unit(world), service.daemon(desk.config, world)
     mine = unit if unit and service.is_for(unit, file) else None
     who = world.account(mine.user) if mine else None

@@ -100,6 +100,31 @@ def test_a_link_to_an_own_draft_is_found(published: bool, site: Site) -> None:
     assert alone(site, "mine.md") == ([] if published else [("hidden-link", "mine.md")])
 
 
+def test_a_link_to_what_one_of_two_articles_shows_is_shown(site: Site) -> None:
+    address = "https://source.example/told-twice"
+    site.story("a.md", webUrl=address, published=False)
+    site.story("b.md", webUrl=address)
+    site.story("c.md", webUrl=address, published=False)
+    site.story("mine.md", related=[{"title": "D", "webUrl": address}])
+    assert alone(site, "mine.md") == []
+
+
+def test_what_has_expired_tells_no_story_any_more(site: Site) -> None:
+    site.write("a.md", article("A", webUrl="https://source.example/told-twice"))
+    site.write(
+        "b.md",
+        article(
+            "B",
+            webUrl="https://source.example/told-twice",
+            publishedDateTime="2024-04-01T00:00:00Z",
+            expiryDate="2024-06-01T12:00:00Z",
+        ),
+    )
+    assert alone(site, "a.md") == []
+    site.now -= 1
+    assert alone(site, "a.md") == [("duplicate-story", "a.md")]
+
+
 def test_a_link_to_the_own_page_of_a_draft_is_found_by_the_drafts_name(site: Site) -> None:
     site.configure(OWN_PAGES)
     site.write("news/a-long-name.md", article("D", published=False, webUrl=None))
