@@ -79,7 +79,7 @@ def test_a_deleted_file_is_none_and_a_renamed_one_has_its_new_name(repository_: 
     repository_.git("rm", "-q", "site/content/gone.md")
     repository_.git("mv", "site/content/moved.md", "site/content/here.md")
     (repository_.content / "old.md").unlink()
-    assert repository_.changed("main") == ["here.md"]
+    assert changed_since(repository_.content, "main") == [repository_.content / "here.md"]
 
 
 def test_what_the_other_branch_did_since_is_not_ours(repository_: Repository) -> None:

@@ -67,13 +67,14 @@ def test_two_files_with_one_story_are_found_whichever_is_asked_about(
     ("names", "guids"),
     [
         (("x/a.md", "y/a.md"), (None, None)),
+        (("x/a-long-name.md", "y/a-long-name.md"), (None, None)),
         (("a.md", "b.md"), ("urn:one", "urn:one")),
         (("a.md", "b.md"), ("1", "1")),
         (("a.md", "b.md"), (None, "tag:news.example,2020:articles/a")),
         (("a.md", "b.md"), ("tag:news.example,2020:articles/b", None)),
         (("été & more.md", "y/été & more.md"), (None, None)),
     ],
-    ids=["name", "guid", "short-guid", "guid-is-id", "id-is-guid", "odd-name"],
+    ids=["name", "long-name", "guid", "short-guid", "guid-is-id", "id-is-guid", "odd-name"],
 )
 def test_two_files_with_one_id_are_found_whichever_is_asked_about(
     names: tuple[str, str], guids: tuple[str | None, str | None], site: Site
