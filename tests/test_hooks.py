@@ -1,10 +1,13 @@
 """The command of [hooks] from end to end: what it is told, also when it, processes and disks fail."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -385,3 +388,64 @@ def test_a_build_without_hooks_does_not_import_them(site: Site) -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+# The documentation
+
+HANDBOOK = (Path(__file__).parent.parent / "config" / "README.md").read_text(encoding="utf-8")
+(SCRIPT,) = re.findall(r"^```shell\n(.*?)^```$", HANDBOOK, re.MULTILINE | re.DOTALL)
+
+
+class Cache:
+    """What stands before the feeds, on loopback: `purged` are the paths that it was told to forget, to which it answers
+    with `status`.
+    """
+
+    def __init__(self) -> None:
+        self.purged: list[str] = []
+        self.status = 200
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/feeds/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def __enter__(self) -> "Cache":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _handler(cache) -> type[BaseHTTPRequestHandler]:
+        class Handler(BaseHTTPRequestHandler):
+            def do_PURGE(self) -> None:
+                cache.purged.append(self.path.removeprefix("/feeds/"))
+                self.send_response(cache.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nobody reads it."""
+
+        return Handler
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_script_of_the_documentation_works_as_it_stands(site: Site) -> None:
+    (site.folder / "purge").write_text(SCRIPT)
+    (site.folder / "purge").chmod(0o755)
+    with Cache() as cache:
+        site.configure('[hooks]\ncommand = ["./purge"]\n')
+        text = site.file.read_text(encoding="utf-8")
+        site.file.write_text(text.replace("https://news.example/feeds/", cache.url), encoding="utf-8")
+        site.story("a.md")
+        cache.status = 503
+        failed = feedd(site, "build")
+        assert "ended with exit code 1" in failed.stderr
+        assert "503" in failed.stderr
+        assert len(set(cache.purged)) == len(site.documents())
+        cache.status = 200
+        cache.purged.clear()
+        assert feedd(site, "build").stderr == ""
+    assert sorted(cache.purged) == sorted(site.documents())

@@ -3,8 +3,10 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -534,3 +536,74 @@ def test_an_unchanged_build_loads_no_plugin(beside: Beside) -> None:
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, env=beside.environ, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+# The documentation
+
+GUIDE = (Path(__file__).parent.parent / "feedd" / "README.md").read_text(encoding="utf-8")
+SECTION = GUIDE.split("\n## Packages beside feedd\n")[1].split("\n## ")[0]
+PROJECTS, MODULES = (re.findall(rf"^```{kind}\n(.*?)^```$", SECTION, re.M | re.S) for kind in ("toml", "python"))
+
+
+def documented(beside: Beside, number: int) -> str:
+    """Install a package of the documentation as it stands there; its name."""
+    told = tomllib.loads(PROJECTS[number])
+    (module,) = told["tool"]["setuptools"]["py-modules"]
+    install(beside.packages, PROJECTS[number], {module: MODULES[number]})
+    name: str = told["project"]["name"]
+    return name
+
+
+def built(beside: Beside) -> None:
+    """A build by a process of its own."""
+    command = [sys.executable, "-m", "feedd", "build", "--config", str(beside.site.file)]
+    done = subprocess.run(command, capture_output=True, text=True, env=beside.environ, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_filter_of_the_documentation_works_as_it_stands(beside: Beside) -> None:
+    assert documented(beside, 0) == "feedd-weekdays"
+    beside.site.configure('[[feed]]\nname = "office"\nfilters = ["weekdays"]\n')
+    beside.site.story("friday.md", publishedDateTime="2024-05-03T23:59:00Z")
+    beside.site.story("saturday.md", publishedDateTime="2024-05-04T00:00:00Z")
+    beside.site.story("monday.md", publishedDateTime="2024-05-06T00:00:00Z")
+    built(beside)
+    assert beside.site.titles("office") == ["monday", "friday"]
+
+
+def test_the_format_of_the_documentation_works_as_it_stands(beside: Beside) -> None:
+    assert documented(beside, 1) == "feedd-twtxt"
+    beside.site.configure('[output]\nformats = ["atom", "rss", "json", "twtxt"]\n')
+    beside.site.story("a.md", title="A story with käse")
+    built(beside)
+    assert beside.site.documents()["topics/ai.twtxt"].decode() == (
+        "# title = Example News: AI\n"
+        "# url = https://news.example/feeds/topics/ai.twtxt\n"
+        "2024-05-01T08:00:00+00:00\tA story with käse https://source.example/a-story-with-k%C3%A4se\n"
+    )
+
+
+def test_a_package_of_the_documentation_can_be_installed_by_pip(beside: Beside, tmp_path: Path) -> None:
+    pytest.importorskip("setuptools", minversion="77", reason="pip needs setuptools to build a package")
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(PROJECTS[0], encoding="utf-8")
+    (source / "feedd_weekdays.py").write_text(MODULES[0], encoding="utf-8")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
+    done = subprocess.run([*pip, "--target", str(target), str(source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    beside.environ["PYTHONPATH"] = str(target)
+    beside.site.configure('[[feed]]\nname = "office"\nfilters = ["weekdays"]\n')
+    beside.site.story("friday.md", publishedDateTime="2024-05-03T23:59:00Z")
+    built(beside)
+    assert beside.site.titles("office") == ["friday"]
+
+
+def test_examples_are_typed(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="is for lint")
+    for number, text in enumerate(MODULES):
+        (tmp_path / f"example{number}.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert len(MODULES) == len(PROJECTS) == 2
