@@ -111,8 +111,10 @@ def test_names_may_be_odd(name: str, repository_: Repository) -> None:
 def test_the_content_directory_may_have_an_odd_name(tmp_path: Path) -> None:
     odd = tmp_path / "a [b] *"
     Repository(odd)
-    (odd / "site" / "content" / "new.md").write_text("x")
-    assert [path.name for path in changed_since(odd / "site" / "content", "main")] == ["new.md"]
+    for folder in ("con*", "contrary"):
+        (odd / "site" / folder).mkdir()
+        (odd / "site" / folder / "new.md").write_text("x")
+    assert changed_since(odd / "site" / "con*", "main") == [odd / "site" / "con*" / "new.md"]
 
 
 def test_a_hooks_own_repository_is_not_taken_for_that_of_the_content(
