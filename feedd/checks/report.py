@@ -44,8 +44,8 @@ def _shown(problems: Sequence[Problem], most: int) -> tuple[list[Problem], dict[
     counts: Counter[str] = Counter()
     shown: list[Problem] = []
     for problem in problems:
-        counts[problem.kind] += problem.severity != "error"
-        if problem.severity == "error" or counts[problem.kind] <= most:
+        counts[problem.kind] += problem.severity != "error"  # of which none is kept back
+        if counts[problem.kind] <= most:
             shown.append(problem)
     return shown, {kind: count - most for kind, count in counts.items() if count > most}
 

@@ -80,7 +80,7 @@ def test_two_files_with_one_id_are_found_whichever_is_asked_about(
     names: tuple[str, str], guids: tuple[str | None, str | None], site: Site
 ) -> None:
     for number, (name, guid) in enumerate(zip(names, guids, strict=True)):
-        site.write(name, article(f"t{number}", guid=guid))
+        site.write(name, article(f"title number {number}", guid=guid))
     for name in names:
         assert alone(site, name) == [("duplicate-id", name)]
 
