@@ -14,19 +14,12 @@ from msgspec import Struct
 
 from feedd.content.article import Article
 from feedd.desk import rules_of
-from feedd.explain import (
-    OF_FEEDS,
-    Documents,
-    Inquiry,
-    Membership,
-    Verdict,
-    Wish,
-    read_file,
-    verdict_on_hold,
-)
 from feedd.feeds.select import Card, Traits, admits, newest, readable
 from feedd.pipeline import Pipeline
-from feedd.places import Place, Places
+from feedd.reasons.membership import Membership, Wish
+from feedd.reasons.places import Place, Places
+from feedd.reasons.standing import read_file, verdict_on_hold
+from feedd.reasons.verdicts import OF_FEEDS, Documents, Inquiry, Verdict
 
 _decode_traits = msgspec.msgpack.Decoder(Traits).decode
 

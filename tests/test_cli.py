@@ -696,6 +696,7 @@ def test_what_is_not_written_yet_is_said_to_be_not_in_with_what_to_do(site: Site
     lines = on(site, "explain", "first", "all").stdout.splitlines()
 
     assert "all: not in" in lines
+    assert "all.atom, all.rss, all.json: not written since, so that they do not show it yet" in lines[-2]
     assert "`feedd run` or `feedd build` writes it." in lines[-1]
 
 

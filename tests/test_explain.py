@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedd.explain import Explanation, Verdict, documents_of, explain
+from feedd.explain import Explanation, explain
 from feedd.misses import Miss, View, view
 from feedd.named import feed_names, find, find_feed
 from feedd.pipeline import Pipeline
+from feedd.reasons.verdicts import Verdict, documents_of
 from feedd.testing import Site, article, bound_by_permissions
 
 HOUR = 3600

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from feedd.explain import documents_of
 from feedd.misses import Group, View, view
 from feedd.pipeline import Pipeline
+from feedd.reasons.verdicts import documents_of
 from feedd.testing import FailingDirectory, Site
 
 HOUR = 3600

@@ -15,10 +15,11 @@ from feedd.commands.terminal import SHOWN, fail, many, print_json, refuse, say
 from feedd.errors import Problem, StateError
 
 if TYPE_CHECKING:
-    from feedd.explain import Documents, Explanation, Verdict
+    from feedd.explain import Explanation
     from feedd.misses import Item, Miss, View
     from feedd.pipeline import Pipeline
-    from feedd.places import Place
+    from feedd.reasons.places import Place
+    from feedd.reasons.verdicts import Documents, Verdict
 
 _MOST = 5
 """Articles that are named in each list of a feed, unless it is said otherwise."""
@@ -98,7 +99,7 @@ class _Question:
     """One pipeline, after a run that wrote nothing, and what documents showed before it, if that is `known`."""
 
     def __init__(self, file: Path, pipeline: "Pipeline", known: bool) -> None:
-        from feedd.explain import documents_of
+        from feedd.reasons.verdicts import documents_of
 
         self.file, self.pipeline, self.here = file, pipeline, here()
         self.documents: Documents | None = documents_of(pipeline) if known else None

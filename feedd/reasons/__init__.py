@@ -1,0 +1,1 @@
+"""Reasons: why an article is in a feed or not, as values."""

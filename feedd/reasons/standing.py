@@ -1,0 +1,268 @@
+"""Standing: the rules that are asked of an article by itself, whatever the feed.
+
+In: what is asked, and the path of an article with what the index holds of it. Out: verdicts: on the file as it is now,
+then on the article as the index has it, which is what subscribers see. Reads the file; decides nothing.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from feedd.content.article import Article, Hold, Reading, Rules, parse
+from feedd.content.header import withdrawn_at
+from feedd.content.source import pattern, shown
+from feedd.desk import Record, duplicate_id
+from feedd.errors import Problem
+from feedd.feeds.select import readable
+from feedd.reasons.places import Place
+from feedd.reasons.verdicts import Inquiry, Verdict
+from feedd.state.index import Row
+
+
+class File(NamedTuple):
+    """What a file holds now: its record and its reading, or why it cannot be read."""
+
+    record: Record | Problem | None
+    reading: Reading | None = None
+    data: bytes = b""
+
+
+def standing(inquiry: Inquiry, row: Row | None, path: str) -> Iterator[Verdict]:
+    """What the file says now, then what the index holds of it, which is what subscribers see."""
+    kept = row is not None and row.id is not None
+    whereabouts = _content(inquiry, path, kept)
+    wanted = whereabouts.passes and not whereabouts.remedy
+    file = read_file(inquiry, path, inquiry.pipeline.desk.rules) if wanted else File(None)
+    yield whereabouts
+    if wanted:
+        yield from _as_read(inquiry, path, file, kept)
+    if row is None or row.id is None:
+        if isinstance(file.record, Record) and file.record.state == "article":
+            yield _not_found(inquiry, path)
+        return
+    yield _id(inquiry, row)
+    if row.shown(inquiry.now) and _leaves(file.record, inquiry.now):
+        says = "it would leave, but is held back: too many would at once, or the content cannot be listed"
+        yield Verdict("guard", True, says, wanted_at=inquiry.places.setting(("guard", "fraction")))
+    yield from _decided(inquiry, inquiry.pipeline.index.article(row.key), file)
+
+
+def can_be_named(path: str) -> bool:
+    """Whether a path is UTF-8, as all are that are known."""
+    return shown(path) == path
+
+
+def _content(inquiry: Inquiry, path: str, kept: bool) -> Verdict:
+    """Whether a path is one of content; the remedy is there only if it is not."""
+    tree, content, places = inquiry.pipeline.desk.tree, inquiry.pipeline.config.content, inquiry.places
+    include, exclude = places.setting(("content", "include")), places.setting(("content", "exclude"))
+
+    def refused(says: str, remedy: str, wanted: object = None, at: Place | None = None) -> Verdict:
+        return Verdict("content", kept, says, shown(path), wanted=wanted, wanted_at=at, remedy=remedy)
+
+    hidden = next((part for part in path.split("/") if part.startswith(".") and part not in {".", ".."}), "")
+    if path.startswith(("/", "../")) or path == "..":
+        root = places.setting(("content", "path"))
+        return refused("is outside the content directory", "Move it there.", str(content.path), root)
+    if not can_be_named(path):
+        return refused("its name is not UTF-8", "Rename the file.")
+    if hidden:
+        return refused(f"is hidden, since {hidden} begins with a dot", "Rename it.")
+    if glob := next((glob for glob in content.exclude if pattern([glob]).match(path)), ""):
+        return refused(
+            f"is excluded by {glob}", "Move it, or take that out of content.exclude.", content.exclude, exclude
+        )
+    if not (glob := next((glob for glob in content.include if pattern([glob]).match(path)), "")):
+        says = f"is not matched by content.include: {', '.join(content.include)}"
+        return refused(says, "Rename it, or add a pattern.", content.include, include)
+    if link := tree.linked(path):
+        return refused(f"lies behind the symbolic link {link}, which is not followed", "Put the folder itself there.")
+    return Verdict("content", True, f"is matched by {glob}", path, wanted=content.include, wanted_at=include)
+
+
+def read_file(inquiry: Inquiry, path: str, rules: Rules) -> File:
+    """What a file holds now, read by these rules."""
+    desk = inquiry.pipeline.desk
+    try:
+        found = desk.tree.read(path, rules.max_bytes)
+    except OSError:
+        return File(desk.record(path))
+    if found is None:
+        return File(None)
+    reading = parse(path, found[1], rules)
+    return File(desk.file(path, found[0], reading), reading, found[1])
+
+
+def _as_read(inquiry: Inquiry, path: str, file: File, kept: bool) -> Iterator[Verdict]:
+    """The verdict on the file; one that says nothing good passes where the index still holds an article of it."""
+    record, reading = file.record, file.reading
+    if record is None:
+        says = _absent(Path(inquiry.pipeline.desk.tree.root, path))
+        yield Verdict("file", kept, says, path, path)
+    elif isinstance(record, Problem):
+        yield Verdict("file", kept, record.what, path, path, remedy=record.remedy)
+    elif reading is None or record.state == "article":
+        yield Verdict("front-matter", True, "reads well", file=path)
+    elif record.state == "skipped":
+        says = "the file does not open with a --- fence, so it is no article"
+        yield Verdict("front-matter", kept, says, file=path, line=1, remedy="Open it with a line of three dashes.")
+    elif record.state == "empty":
+        yield Verdict("front-matter", kept, f"the file is empty; {_kept(record, kept)}", file=path, remedy="Write it.")
+    else:
+        yield from _broken(inquiry, path, file, reading, kept)
+
+
+def _absent(place: Path) -> str:
+    with suppress(OSError):
+        status = place.stat()
+        return "" if S_ISREG(status.st_mode) else f"is {'a folder' if S_ISDIR(status.st_mode) else 'no regular file'}"
+    return "is a symbolic link that leads nowhere" if place.is_symlink() else "there is no such file"
+
+
+def _broken(inquiry: Inquiry, path: str, file: File, reading: Reading, kept: bool) -> Iterator[Verdict]:
+    """A verdict for each error; what the text says beside them once."""
+    wrong = [problem for problem in reading.problems if problem.severity == "error"]
+    at = withdrawn_at(file.data) if reading.withdrawn else None
+    through = (Place(at[0], path, at[1], "the text says not to publish it"),) if at else ()
+    for problem in wrong:
+        says = f"{problem.field}: {problem.what}" if problem.field else problem.what
+        wanted_at = inquiry.places.setting(("content", "max_bytes")) if problem.kind == "too-large" else None
+        yield Verdict(
+            "front-matter", kept, f"{says}; {_kept(reading, kept)}", problem.kind, path, problem.line, problem.field,
+            wanted_at=wanted_at, through=through, remedy=problem.remedy,
+        )  # fmt: skip
+
+
+def _kept(reading: Reading | Record, kept: bool) -> str:
+    if reading.withdrawn:
+        return "its text says not to publish it"
+    return "its last good version stays" if kept else "it never read well"
+
+
+def _not_found(inquiry: Inquiry, path: str) -> Verdict:
+    """Why an article that reads well is not known: nothing tells of it, or the guard keeps what it would replace."""
+    folders = path.split("/")[:-1]
+    for count in range(len(folders) + 1):
+        folder = "/".join(folders[:count])
+        try:
+            os.scandir(f"{inquiry.pipeline.desk.tree.root}/{folder}").close()
+        except OSError as error:
+            says = f"the folder {folder or '.'} cannot be listed: {error.strerror}, so nobody knows of the file"
+            return Verdict("scan", False, says, path, path, remedy="Let feedd's user read it.")
+    says = "is not known yet: it came since the content was looked at, or would replace what the guard holds back"
+    return Verdict(
+        "scan", False, says, path, path, remedy="Ask again after the next run; `feedd status` tells of the guard."
+    )
+
+
+def _id(inquiry: Inquiry, row: Row) -> Verdict:
+    id, places = str(row.id), inquiry.places
+    at = places.front(row.path, "guid") if row.guid else Place("", row.path)
+    if not row.rival:
+        return Verdict("id", True, id, id, at.file, at.line, at.field)
+    problem = duplicate_id(row.path, id, row.rival)
+    other = places.key(row.rival, "guid") if places.has(row.rival, "guid") else Place("", row.rival)
+    through = (replace(other, note="keeps the id"),)
+    return Verdict(
+        "id", False, f"{id}, which {row.rival} keeps", id, at.file, at.line, at.field,
+        through=through, remedy=problem.remedy,
+    )  # fmt: skip
+
+
+def _leaves(record: Record | Problem | None, now: int) -> bool:
+    """Whether an article would be seen no longer, if it went by its file alone."""
+    if record is None:
+        return True
+    if isinstance(record, Problem) or (record.state in {"broken", "empty"} and not record.withdrawn):
+        return False
+    return not record.shown(now)
+
+
+def _decided(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict]:
+    """What its author decided, and when it is public."""
+    holds = _holds(article, file)
+    if not holds or any(hold.rule != "slip" for hold in holds) or inquiry.places.has(article.path, "published"):
+        yield _published(inquiry, article, holds, file)
+    if any(hold.rule == "draft" for hold in holds):
+        yield verdict_on_hold(inquiry, article.path, Hold("draft", "draft"), file)
+    removals = [hold for hold in holds if hold.rule == "removed"]
+    yield from (verdict_on_hold(inquiry, article.path, hold, file) for hold in removals)
+    if not removals:
+        yield Verdict("removed", True, "not removed")
+    yield from (verdict_on_hold(inquiry, article.path, hold, file) for hold in holds if hold.rule == "slip")
+    yield from _in_time(inquiry, article, file)
+
+
+def _holds(article: Article, file: File) -> tuple[Hold, ...]:
+    """All that keeps the article from being published as the index has it: what the file says, if it is that which the
+    index has.
+    """
+    if article.published and not article.removed:
+        return ()
+    if file.reading and file.reading.held:
+        return file.reading.held
+    at = withdrawn_at(file.data)
+    if at and at[0] != "published":
+        return (Hold("draft", "draft"),) if at[0] == "draft" else (Hold("removed", at[0]),)
+    removed = (Hold("removed", "removed"),) if article.removed else ()
+    return (*removed, *(() if article.published else (Hold("published", "published"),)))
+
+
+def _published(inquiry: Inquiry, article: Article, holds: tuple[Hold, ...], file: File) -> Verdict:
+    if any(hold.rule == "published" for hold in holds):
+        return verdict_on_hold(inquiry, article.path, Hold("published", "published"), file)
+    at = inquiry.places.front(article.path, "published")
+    if at.file:
+        return Verdict("published", True, "published is true", True, at.file, at.line, at.field)
+    for number, one in enumerate(inquiry.pipeline.config.collections, 1):
+        if one.name == article.collection and one.published_default:
+            wanted_at = inquiry.places.setting(("collection", number, "published_default"))
+            return Verdict("published", True, f"is true unless said otherwise in {one.name}", True, wanted_at=wanted_at)
+    return Verdict("published", True, "published was true", True, article.path)
+
+
+def verdict_on_hold(inquiry: Inquiry, path: str, hold: Hold, file: File) -> Verdict:
+    """The verdict on a key that keeps an article from being published."""
+    at = inquiry.places.key(path, hold.key)
+    problems = file.reading.problems if file.reading else ()
+    told = next((one for one in problems if one.field == hold.key and one.severity == "warning"), None)
+    text = withdrawn_at(file.data)
+    if told:
+        says, remedy = f"{hold.key} {told.what}", told.remedy
+    elif at.line:
+        says, remedy = _SAID[hold.rule].format(key=hold.key), _REMEDIES[hold.rule].format(key=hold.key)
+    elif text and text[0] == hold.key:
+        at, says = Place(hold.key, path, text[1]), "its text, which cannot be read, says not to publish it"
+        remedy = "Mend the file, and write `published: true`."
+    else:
+        says, remedy = "published was not true", "Write `published: true`."
+    return Verdict(hold.rule, False, says, False, at.file, at.line, at.field, wanted=True, remedy=remedy)
+
+
+_SAID = {"published": "published is false", "draft": "draft is true", "removed": "{key} is true", "slip": "{key}"}
+_REMEDIES = {
+    "published": "Write `published: true` to publish it.",
+    "draft": "Take `draft` out to publish it.",
+    "removed": "Take `{key}` out to publish it again.",
+    "slip": "",
+}
+
+
+def _in_time(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict]:
+    now, places = inquiry.now, inquiry.places
+    naive = {one.field for one in (file.reading.problems if file.reading else ()) if one.kind == "naive-date"}
+    zone = places.setting(("content", "timezone"), note="the date names no time zone")
+    over, at = article.date <= now, places.front(article.path, "date")
+    says = f"{'public since' if over else 'appears at'} {readable(article.date)}"
+    through = (zone,) if at.field in naive else ()
+    yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field, through=through)
+    if article.expires is not None:
+        stays, at = now < article.expires, places.front(article.path, "expires")
+        says = f"{'leaves' if stays else 'left'} at {readable(article.expires)}"
+        through = (zone,) if at.field in naive else ()
+        yield Verdict("expiry", stays, says, readable(article.expires), at.file, at.line, at.field, through=through)
