@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packages import install, project
 
 import feedd
 from feedd.check import check
@@ -95,6 +96,17 @@ def locked(path: str, is_folder: bool = False) -> Make:
     def make(site: Site) -> None:
         place = site.story(path)
         (place.parent if is_folder else place).chmod(0)
+
+    return make
+
+
+def beside(module: str, text: str) -> Make:
+    """An article, a feed with a filter, and the package that brings it."""
+
+    def make(site: Site) -> None:
+        install(site.folder / "packages", project("feedd.filters", {"short": f"{module}:short"}), {module: text})
+        site.configure('[[feed]]\nname = "some"\nfilters = ["short"]\n')
+        site.story("a.md")
 
     return make
 
@@ -567,6 +579,17 @@ ROWS: list[tuple[str, Make, str]] = [
         "[no-templates]",
     ),
     (
+        "filter-failed",
+        beside("filter_that_fails", "def short(article):\n    return 1 / 0\n"),
+        "error: a.md: the filter 'short' of feedd-beside 1.0 raised ZeroDivisionError: division by zero; no feed with "
+        "it takes the article. Mend the filter, or leave it out of the feed. [filter-failed]",
+    ),
+    (
+        "plugin-broken",
+        beside("filter_that_is_none", "short = 5\n"),
+        "error: feedd.filters: 'short' of feedd-beside 1.0 is no function. Mend the package. [plugin-broken]",
+    ),
+    (
         "parent-loop",
         settings(TOPICS + 'parent = "B"\n[[taxonomy.topic]]\nname = "B"\nparent = "AI"\n'),
         "warning: SITE/feedd.toml:7: taxonomy.topic[1].parent: parent 'B' of topic 'AI' lies below it. "
@@ -826,8 +849,9 @@ def test_a_problem_is_said_and_nothing_else(row: tuple[str, Make, str], site: Si
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     tmp_path.chmod(0o755)  # the service's user may enter it
+    monkeypatch.syspath_prepend(tmp_path / "packages")  # if it has any
     return Site(tmp_path)
 
 
@@ -848,6 +872,7 @@ MAKERS = {
 }  # fmt: skip
 MODULES = [
     *(PACKAGE / "content").glob("*.py"), *(PACKAGE / "config").glob("*.py"), PACKAGE / "desk.py",
+    PACKAGE / "installed.py", PACKAGE / "feeds" / "filters.py", PACKAGE / "feeds" / "formats.py",
     *(PACKAGE / "checks" / f"{one}.py" for one in ("articles", "files", "settings", "identity")),
     *(PACKAGE / "checks" / f"{one}.py" for one in ("places", "machine", "service")), PACKAGE / "feeds" / "pages.py",
 ]  # fmt: skip
