@@ -419,6 +419,29 @@ def test_time_alone_changes_what_is_told(site: Site) -> None:
     assert titles(difference(site).left) == ["Fog gets a map"]
 
 
+def test_date_of_an_update_that_has_come_is_an_edit(site: Site) -> None:
+    dates = {"publishedDateTime": "2024-05-03T08:00:00Z", "updatedDateTime": "2024-06-02T08:00:00Z"}
+    site.story("fog.md", "Fog gets a map", **dates)
+    site.build()
+    assert not difference(site)
+    site.now += 24 * HOUR
+
+    assert [(one.title, one.was) for one in difference(site).changed] == [("Fog gets a map", "")]
+
+
+def test_other_order_is_told(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[[feed]]\nname = "best"\norder = "quality"\n')
+    site.story("one.md", "One", quality=1)
+    site.story("two.md", "Two", quality=2)
+    site.build()
+    site.story("one.md", "One", quality=3)
+    best = feed(difference(site), "best")
+
+    assert (best.kind, best.entries.reordered) == ("changed", True)
+    assert (best.entries.entered, best.entries.left, best.entries.changed) == ((), (), ())
+    assert "changed   best  other order; 3 documents\n" in on(site, "diff", "best").stdout
+
+
 def test_new_name_of_a_feed_is_its_head(site: Site) -> None:
     site.configure('[output]\nlimit = 2\narchives = false\ntopic_title = "All on {name}"\n')
     found = difference(site)
@@ -521,9 +544,12 @@ def test_withdrawn_article_is_told_by_the_title_that_is_public(site: Site) -> No
     assert "may know" not in str(found)
 
 
-def test_article_that_left_although_a_document_could_not_be_written_has_no_title_any_more(site: Site) -> None:
+@pytest.mark.parametrize("withdrawn", [{"published": False}, {"publishedDateTime": "2024-07-01T08:00:00Z"}])
+def test_article_that_left_although_a_document_could_not_be_written_has_no_title_any_more(
+    site: Site, withdrawn: dict[str, Any]
+) -> None:
     full = FailingDirectory(site.feeds, ["topics/moon.atom"])
-    site.story("moon.md", "What nobody may know", published=False)
+    site.story("moon.md", "What nobody may know", **withdrawn)
     assert site.build(directory=full).problems
     moon = feed(difference(site), "topics/moon")
 
@@ -570,7 +596,7 @@ def test_directory_of_before_the_last_is_known_by_its_documents_alone(site: Site
     former = site.config
     site.configure('[output]\nlimit = 1\narchives = false\npath = "public"\n')
     site.build()
-    site.configure("[output]\nlimit = 1\narchives = false\n")
+    site.configure('[output]\nlimit = 1\narchives = false\nall_title = "All of it"\n')
     found, before = difference(site), contents(site.feeds)
 
     assert feed(found, "all").entries.before is None
