@@ -7,14 +7,18 @@ told. Real files, the real pipeline, the real formats.
 
 import ctypes
 import errno
+import fcntl
 import http.client
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -291,16 +295,20 @@ def answering(inbox: Inbox, answer: Callable[[str], Reply]) -> Iterator[None]:
 class Service:
     """`feedd run` in a process of its own, as a service manager starts it. `told` is what that was told: the datagrams,
     each with its moment of the monotonic clock. Its log goes to the file `log`. `through` is a command that executes
-    the one that is appended to it.
+    the one that is appended to it. Coverage takes half of its time, so that it is `measured` only where it does what no
+    daemon in the tests' own process does (`running`).
     """
 
-    def __init__(self, file: Path, folder: Path, through: Sequence[str] = (), **environ: str) -> None:
+    def __init__(
+        self, file: Path, folder: Path, through: Sequence[str] = (), measured: bool = False, **environ: str
+    ) -> None:
         self.told: list[tuple[float, str]] = []
         self.log = folder / "log"
         self._manager, self._news = ServiceManager(str(folder / "notify")), threading.Condition()
         self._thread = threading.Thread(target=self._listen, name="service manager", daemon=True)
         self._thread.start()
-        settings = {**os.environ, "NOTIFY_SOCKET": self._manager.address, **environ}
+        settings = os.environ | ({} if measured else UNMEASURED)
+        settings |= {"NOTIFY_SOCKET": self._manager.address, **environ}
         command = [*through, sys.executable, "-m", "feedd", "run", "--config", str(file)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(  # noqa: S603 - this feedd
@@ -349,6 +357,62 @@ class Service:
         self._thread.join()
         with self._manager:
             Path(self._manager.address).unlink()
+
+
+_TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+class Terminal:
+    """A pseudo terminal on which a command runs as if somebody had typed it. `said` is all that was written on it,
+    `before` the settings that it had at first.
+    """
+
+    def __init__(self, *command: str, columns: int = 100, rows: int = 30) -> None:
+        self.said = ""
+        self._own, self._line = pty.openpty()
+        self.resize(columns, rows)
+        self.before = termios.tcgetattr(self._line)
+        self.process = subprocess.Popen(  # noqa: S603 - what the test names
+            [sys.executable, "-c", _TAKE_TERMINAL, *command], stdin=self._line, stdout=self._line, stderr=self._line,
+            start_new_session=True, env={**os.environ, "TERM": "xterm-256color"},
+        )  # fmt: skip
+        self._thread = threading.Thread(target=self._read, name="terminal")
+        self._thread.start()
+
+    def _read(self) -> None:
+        data = b""
+        with suppress(OSError):  # nobody has it open any more
+            while more := os.read(self._own, 65536):
+                data += more
+                self.said = data.decode(errors="replace")
+
+    def __enter__(self) -> "Terminal":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self._line)
+        self._thread.join()
+        os.close(self._own)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Let the window have another size."""
+        fcntl.ioctl(self._own, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        """Type something; "\\x03" is Ctrl-C."""
+        os.write(self._own, text.encode())
+
+    @property
+    def settings(self) -> list[Any]:
+        """The settings that it has now (termios(3))."""
+        return termios.tcgetattr(self._line)
 
 
 def eventually(condition: Callable[[], object], timeout: float = 20.0) -> None:

@@ -1,19 +1,13 @@
 """The live view of `feedd status`: on a real terminal, of a real daemon, over resizes, restarts and ways to end it."""
 
-import fcntl
 import json
-import os
-import pty
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,71 +15,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedd.live import cut, picture
-from feedd.testing import Service, Site, eventually
+from feedd.testing import Service, Site, Terminal, eventually
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 FRAME = re.compile("\x1b\\[\\?2026h\x1b\\[H(.*?)\x1b\\[K\x1b\\[J\x1b\\[\\?2026l", re.DOTALL)
 LOOK = re.compile("\x1b\\[[0-9;]*m")
 SWITCH = re.compile("\x1b\\[\\?[0-9]+[hl]")
-TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
 
 
-class Terminal:
-    """A pseudo terminal on which a command runs, as one would by typing it. `said` is all that it wrote."""
+def lines(terminal: Terminal) -> list[str]:
+    """What is on the screen, without looks; nothing before the first picture."""
+    frames: list[str] = FRAME.findall(terminal.said)
+    return LOOK.sub("", frames[-1]).replace("\r", "").replace("\x1b[K", "").split("\n") if frames else [""]
 
-    def __init__(self, *command: str, columns: int = 100, rows: int = 30) -> None:
-        self.said = ""
-        self._own, self._line = pty.openpty()
-        self.resize(columns, rows)
-        self.before = termios.tcgetattr(self._line)
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", TAKE_TERMINAL, *command], stdin=self._line, stdout=self._line, stderr=self._line,
-            start_new_session=True, env={**os.environ, "TERM": "xterm-256color"},
-        )  # fmt: skip
-        self._thread = threading.Thread(target=self._read, name="terminal")
-        self._thread.start()
 
-    def _read(self) -> None:
-        data = b""
-        with suppress(OSError):  # nobody has it open any more
-            while more := os.read(self._own, 65536):
-                data += more
-                self.said = data.decode(errors="replace")
-
-    def __enter__(self) -> "Terminal":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        os.close(self._line)
-        self._thread.join()
-        os.close(self._own)
-
-    def resize(self, columns: int, rows: int) -> None:
-        fcntl.ioctl(self._own, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def type(self, text: str) -> None:
-        os.write(self._own, text.encode())
-
-    @property
-    def settings(self) -> list[object]:
-        return termios.tcgetattr(self._line)
-
-    @property
-    def lines(self) -> list[str]:
-        """What is on the screen, without looks; nothing before the first picture."""
-        frames: list[str] = FRAME.findall(self.said)
-        return LOOK.sub("", frames[-1]).replace("\r", "").replace("\x1b[K", "").split("\n") if frames else [""]
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
+def text(terminal: Terminal) -> str:
+    return "\n".join(lines(terminal))
 
 
 def command(site: Site, *options: str) -> list[str]:
@@ -102,7 +47,7 @@ def site(tmp_path: Path) -> Site:
 @contextmanager
 def watching(site: Site, every: str = "0.1") -> Iterator[Terminal]:
     with Terminal(*command(site, f"--watch={every}")) as terminal:
-        eventually(lambda: terminal.lines[0], 40)
+        eventually(lambda: lines(terminal)[0], 40)
         yield terminal
 
 
@@ -138,10 +83,10 @@ def test_picture_of_too_many_lines_says_how_many_there_are_more() -> None:
 def test_status_is_kept_up_to_date_in_its_place(site: Site) -> None:
     with Service(site.file, site.folder) as service, watching(site) as terminal:
         service.wait_for("READY=1")
-        eventually(lambda: "1 article public in 3 feeds" in terminal.text)
-        assert terminal.lines[0].endswith(" is ready")
+        eventually(lambda: "1 article public in 3 feeds" in text(terminal))
+        assert lines(terminal)[0].endswith(" is ready")
         site.story("second.md")
-        eventually(lambda: "2 articles public in 3 feeds" in terminal.text)
+        eventually(lambda: "2 articles public in 3 feeds" in text(terminal))
 
     assert terminal.said.count(ENTER) == 1
     assert "\x1b[2J" not in terminal.said  # the screen is never empty in between
@@ -149,27 +94,27 @@ def test_status_is_kept_up_to_date_in_its_place(site: Site) -> None:
 
 def test_daemon_that_is_away_is_told_of_and_found_again(site: Site) -> None:
     with watching(site) as terminal:
-        assert terminal.lines[0].startswith("feedd does not run: nobody answers there.")
-        assert terminal.lines[1].startswith(f"It is asked again every 0.1 s, at {site.folder}"[:90])
+        assert lines(terminal)[0].startswith("feedd does not run: nobody answers there.")
+        assert lines(terminal)[1].startswith(f"It is asked again every 0.1 s, at {site.folder}"[:90])
         with Service(site.file, site.folder) as service:
-            eventually(lambda: terminal.lines[0].endswith(" is ready"))
+            eventually(lambda: lines(terminal)[0].endswith(" is ready"))
             assert service.stop() == 0
-        eventually(lambda: terminal.lines[0].startswith("feedd does not run"))
-        assert re.fullmatch(r"How it was (now|\d+ s ago):", terminal.lines[3])
-        assert "1 article public in 3 feeds" in terminal.text
+        eventually(lambda: lines(terminal)[0].startswith("feedd does not run"))
+        assert re.fullmatch(r"How it was (now|\d+ s ago):", lines(terminal)[3])
+        assert "1 article public in 3 feeds" in text(terminal)
         with Service(site.file, site.folder):
-            eventually(lambda: terminal.lines[0].endswith(" is ready"))
+            eventually(lambda: lines(terminal)[0].endswith(" is ready"))
 
 
 def test_picture_fits_the_window_whatever_its_size_becomes(site: Site) -> None:
     with Service(site.file, site.folder) as service, watching(site, "3600") as terminal:
         service.wait_for("READY=1")
         terminal.resize(40, 5)
-        eventually(lambda: len(terminal.lines) == 5 and terminal.lines[-1].endswith("more lines"))
-        assert max(map(len, terminal.lines)) < 40
-        assert any(line.endswith("…") for line in terminal.lines)
+        eventually(lambda: len(lines(terminal)) == 5 and lines(terminal)[-1].endswith("more lines"))
+        assert max(map(len, lines(terminal))) < 40
+        assert any(line.endswith("…") for line in lines(terminal))
         terminal.resize(200, 50)
-        eventually(lambda: any("settings" in line and line.endswith("]") for line in terminal.lines))
+        eventually(lambda: any("settings" in line and line.endswith("]") for line in lines(terminal)))
 
 
 WAYS = {"Ctrl-C": "\x03", "q": "q", "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP}

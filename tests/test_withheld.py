@@ -3,7 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,20 @@ import pytest
 
 from feedd.service.inbox import Inbox, Question, Reply
 from feedd.state.intake import MOST_HELD
-from feedd.testing import Site, article, asked, running
+from feedd.testing import Service, Site, Terminal, article, asked, eventually, running
 
-GUARD = '[watch]\nquiet = "0ms"\n[output]\nformats = ["json"]\nlimit = 3\n[guard]\ncount = 3\nfraction = 0.2\n'
+GUARD = """
+[watch]
+mode = "poll"
+poll = "1h"
+[output]
+formats = ["json"]
+limit = 3
+[guard]
+count = 3
+fraction = 0.2
+"""
+"""A daemon learns of what is removed when it looks at everything: one file after the other would pass the guard."""
 
 
 @pytest.fixture
@@ -202,6 +214,54 @@ def test_where_another_writes_the_command_says_so_and_does_nothing(site: Site) -
     assert "is writing here" in done.stderr
     assert done.returncode == 1
     assert site.build().withheld == 4
+
+
+# --- By somebody at a terminal ---
+
+
+QUESTION = "Let 4 articles leave the feeds? [y/N] "
+ANSWERS = {
+    "y": ("y\n", 0), "Yes": ("Yes\n", 0), "n": ("n\n", 1), "enter": ("\n", 1), "Ctrl-D": ("\x04", 1),
+    "Ctrl-C": ("\x03", 130),
+}  # fmt: skip
+
+
+@contextmanager
+def asking(site: Site, question: str = QUESTION) -> Iterator[Terminal]:
+    """A terminal on which `feedd approve` asks that."""
+    with Terminal(sys.executable, "-m", "feedd", "approve", "--config", str(site.file)) as terminal:
+        eventually(lambda: terminal.said.endswith(question), 40)
+        yield terminal
+
+
+@pytest.mark.parametrize(("answer", "exit_code"), ANSWERS.values(), ids=list(ANSWERS))
+def test_only_who_says_yes_lets_them_leave(site: Site, answer: str, exit_code: int) -> None:
+    remove(site, 0, 1, 2, 3)
+    before = site.documents()
+    with asking(site) as terminal:
+        assert "  00.md: Story 0" in terminal.said
+        terminal.type(answer)
+        assert terminal.process.wait(20) == exit_code
+
+    assert (site.documents() == before) is (exit_code != 0)
+    assert site.build().withheld == (4 if exit_code else 0)
+
+
+def test_what_more_is_kept_while_somebody_reads_is_asked_anew(site: Site) -> None:
+    remove(site, 0, 1, 2, 3)
+    with Service(site.file, site.folder) as service:
+        service.wait_for("READY=1")
+        with asking(site) as terminal:
+            remove(site, 4)
+            terminal.type("y\n")
+            eventually(lambda: terminal.said.endswith(QUESTION.replace("4", "5")))
+            assert "nothing was done, since by now it is this" in terminal.said
+            assert len(site.titles("topics/even")) == 3
+            terminal.type("y\n")
+            assert terminal.process.wait(20) == 0
+
+    assert "5 articles left the feeds" in terminal.said
+    assert site.build().withheld == 0
 
 
 # --- By the daemon ---

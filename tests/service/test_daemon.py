@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import threading
@@ -23,7 +24,17 @@ from feedd.service.control import ask
 from feedd.service.inbox import Inbox
 from feedd.service.systemd import Notifier
 from feedd.state.database import open_database
-from feedd.testing import NOON, FailingDirectory, ServiceManager, Site, asked, eventually, no_sync, running
+from feedd.testing import (
+    NOON,
+    UNMEASURED,
+    FailingDirectory,
+    ServiceManager,
+    Site,
+    asked,
+    eventually,
+    no_sync,
+    running,
+)
 
 # The clock of these sites stands in the past: what is to be done within the hour would be done at once, and hide that a
 # change was not heard of.
@@ -715,7 +726,9 @@ def test_an_output_directory_by_another_path_is_the_same(site: Site, tmp_path: P
 
 
 @pytest.mark.slow
-def test_ten_thousand_files_in_a_burst_are_all_seen(tmp_path: Path) -> None:
+def test_ten_thousand_files_in_a_burst_are_all_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in UNMEASURED.items():  # of the workers
+        monkeypatch.setenv(name, value)
     site, store = Site(tmp_path, AT_ONCE), Site(tmp_path / "store")
     for number in range(10_000):
         link = f"https://source.example/{number}"
@@ -777,3 +790,23 @@ def test_an_edited_template_is_on_the_pages(tmp_path: Path) -> None:
         eventually(lambda: b"mine: A story" in (site.feeds / "all.html").read_bytes())
         (own / "assets" / "feedd.css").write_text("body { color: teal }")
         eventually(lambda: b"teal" in (site.feeds / "assets" / "feedd.css").read_bytes())
+
+
+def test_status_counts_what_is_not_to_be_seen_and_says_where_feeds_are_served(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    listen = f'[server]\nlisten = "127.0.0.1:{port}"\n[monitoring]\nlisten = "./my.sock"\n'
+    site = Site(tmp_path, f'{listen}[watch]\nquiet = "0ms"\n')
+    site.story("public.md")
+    site.story("draft.md", published=False)
+    site.story("soon.md", publishedDateTime="2024-07-01T00:00:00Z")
+    site.story("over.md", expiryDate="2024-05-02T00:00:00Z")
+    with running(site) as inbox:
+        status = asked(inbox, "status")["status"]
+        assert status["publication"] == {"public": 1, "unpublished": 1, "embargoed": 1, "expired": 1}
+        assert status["serves"] == f"http://127.0.0.1:{port}/"
+        assert status["monitoring"] == f"unix:{tmp_path}/my.sock"
+        site.now += 40 * 86400
+        inbox.wake()
+        eventually(lambda: asked(inbox, "status")["status"]["publication"].get("public") == 2)
