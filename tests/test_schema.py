@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 import pytest
 from click.testing import CliRunner
@@ -243,6 +244,66 @@ def test_what_the_schema_takes_is_what_feedd_takes(name: str) -> None:
             assert found
 
     agree()
+
+
+AT_THE_EDGE: dict[str, list[Any]] = {
+    "site.url": [
+        "HTTP://a.example",
+        "https://a.example:65535/x/y",
+        "https://münchen.example/a%20b/(c)'d",
+        "http://a:1",
+    ],
+    "site.language": ["en", "pt-br", "zh-Hant-TW", "abcdefgh-12345678-x"],
+    "site.id_authority": ["", "a", "me.you_x-@sub.example.org", "xn--a.example", "192.0.2.1"],
+    "site.id_date": ["2020", "2020-06", "2020-06-30", "0001", "9999-12-31"],
+    "content.path": ["/srv/articles", "../articles", "a b/ü", ".~", "x\ny"],
+    "content.include": [["**/*.md", "a..b/*.md", "...md", "x/y..", "..x/y"]],
+    "content.timezone": sorted(available_timezones()),
+    "content.own_pages": [
+        "",
+        "https://{slug}.example",
+        "http://a.example:8000/{slug}?x={slug}#y",
+        "https://[::1]/{slug}",
+    ],
+    "collection.name": ["0", "a-", "x" * 100],
+    "collection.folders": [[".", "./a", "..a/b", "a/../b", "a b"]],
+    "taxonomy.provider.domain": ["localhost", "WWW.a.example", "münchen.example", "a_b.example", "日本.example"],
+    "taxonomy.provider.icon": ["", "https://a.example/?q=1#x", "http://a.example:1", "https://a.example?x"],
+    "output.formats": [["json", "rss"]],
+    "output.tombstones": ["", "1m", "52560000m", "000000007d", "5214w"],
+    "output.all_title": ["{{}}", "{site}{name}", "{site:}", "a\nb"],
+    "output.description": ["", "{title}{{x}}"],
+    "websub.hubs": [[], ["https://a.example", "https://b.example/x?y"]],
+    "server.listen": ["systemd", "", "localhost:1", "[::]:65535", "/run/x.sock", "./x/http.sock", "0.0.0.0:00080"],
+    "server.max_age": ["0ms", "999999h", "000001s"],
+    "watch.poll": ["1s", "1000ms", "999999h", "001000ms", "1m"],
+    "schedule.rescan": ["1s", "@daily", "@yearly ", "*/5 0-23/2 1,15 JAN-DEC sun", "0\t0 1 1 7"],
+    "feed.schedule": ["", " @weekly ", "0 0 29 2 *"],
+    "feed.name": ["0", "all-of-it", "x" * 100],
+    "feed.max_age": ["", "1w", "36500d"],
+    "feed.title_contains": [[" ", "\n"]],
+    "guard.fraction": [0, 1, 0.5],
+    "hooks.command": [[], ["purge"], ["/usr/bin/env", "", "x y"]],
+}
+"""Values that are just right."""
+
+
+@pytest.mark.parametrize("name", AT_THE_EDGE)
+def test_what_is_just_right_is_taken_by_both(name: str) -> None:
+    for value in AT_THE_EDGE[name]:
+        assert objections(with_value(name, value)) == []
+        assert VALIDATOR.is_valid(with_value(name, value)), value
+
+
+def test_every_pattern_is_tried_at_its_edge() -> None:
+    patterns = {name: said.get("pattern") or said.get("items", {}).get("pattern") for name, said in KEYS.items()}
+    tried = {patterns[name] for name in AT_THE_EDGE}
+
+    assert {name for name, pattern in patterns.items() if pattern and pattern not in tried} <= PLAIN
+
+
+PLAIN = {name for name, said in KEYS.items() if r"\S" in (said.get("pattern"), said.get("items", {}).get("pattern"))}
+"""Texts that must not be blank, and nothing else."""
 
 
 def test_a_key_that_there_is_not_is_taken_by_neither() -> None:

@@ -132,7 +132,7 @@ def _text(path: Path) -> str:
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "Name a regular file that feedd's user may read."
         raise _unreadable(path, f"cannot be read: {reason}", remedy) from error
-    if data[:2] in _UTF_16 or data.count(0) > len(data) // 3:  # of ASCII in UTF-16, each other byte is 0
+    if data.count(0) > len(data) // 3:  # of ASCII in UTF-16, each other byte is 0
         raise _unreadable(path, "is UTF-16, not UTF-8", "Save the file as UTF-8.", 1)
     try:
         return data.decode("utf-8-sig")
@@ -144,10 +144,6 @@ def _text(path: Path) -> str:
         meant = f" ({sign} in Windows-1252)" if sign.isprintable() and sign else ""
         what = f"is not UTF-8: the byte 0x{data[at]:02X}{meant} is none of its characters"
         raise _unreadable(path, what, "Save the file as UTF-8.", line) from None
-
-
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-"""The marks with which such text begins."""
 
 
 def _unreadable(path: Path, what: str, remedy: str, line: int | None = None) -> ConfigError:
