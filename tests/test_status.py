@@ -17,6 +17,7 @@ from feedd.status import (
     STUCK,
     ApproveReply,
     Broken,
+    HookStatus,
     Hub,
     InForce,
     LastRun,
@@ -366,6 +367,32 @@ def test_hub_that_refused_all_there_was_is_not_called_up_to_date() -> None:
 
 def test_without_hubs_nothing_is_said_of_them() -> None:
     assert line(READY, "hubs") == ""
+
+
+HOOK = HookStatus("/usr/local/bin/purge")
+
+
+@pytest.mark.parametrize(
+    ("hook", "said"),
+    [
+        (HOOK, "was told of all changes"),
+        (replace(HOOK, runs=True, waiting=1, since=NOON - 5), "is being told of 1 document, the first since"),
+        (replace(HOOK, waiting=12, since=NOON - 120), "is yet to be told of 12 documents, the first since"),
+        (
+            replace(HOOK, waiting=2, since=NOON, failing=NOON - 90, error="ended with exit code 1", again=NOON + 40),
+            "failed since 2024-06-01T11:58:30Z (1 min ago): it ended with exit code 1; started again in 40 s",
+        ),
+        (replace(HOOK, failing=NOON - 90, error="ended with exit code 1"), "has nothing to be told of; failed since"),
+    ],
+)
+def test_the_command_is_told_of_in_a_line(hook: HookStatus, said: str) -> None:
+    told = line(replace(READY, hook=hook), "hook")
+    assert told.startswith("/usr/local/bin/purge ")
+    assert said in told
+
+
+def test_without_a_command_nothing_is_said_of_it() -> None:
+    assert line(READY, "hook") == ""
 
 
 def test_notifications_are_those_of_all_hubs() -> None:

@@ -140,6 +140,10 @@ def ended(process: "subprocess.Popen[bytes]", log: Path) -> bool:
     return False
 
 
+BROUGHT = {"twtxt": "text/x-t"}
+"""The media type of a format that an installed package brings."""
+
+
 def built(folder: Path, settings: str = "") -> Site:
     """A site with what a server may meet, none of whose files is new."""
     site = Site(folder, settings)
@@ -148,7 +152,8 @@ def built(folder: Path, settings: str = "") -> Site:
     site.build()
     output = site.config.output.path
     files = {
-        NAME: Manifest(site.config.site.feeds_url, site.config.websub.hubs, MOVED, GONE).encode(),
+        NAME: Manifest(site.config.site.feeds_url, site.config.websub.hubs, MOVED, GONE, BROUGHT).encode(),
+        "topics/ai.twtxt": b"line" * 200,
         "index.html": PAGE.encode(),
         "feeds.opml": b"<opml/>" * 100,
         "assets/feedd.css": b"p { color: black }" * 100,
@@ -231,6 +236,14 @@ CASES: dict[str, Case] = {
     "atom": Case("/feeds/all.atom", 200, {**ATOM, "link": SELF("https://news.example/feeds/all.atom")}),
     "rss": Case("/feeds/all.rss", 200, {**ATOM_OR_RSS, "content-type": "application/rss+xml; charset=utf-8"}),
     "json": Case("/feeds/all.json", 200, {**FEED, "content-type": "application/feed+json; charset=utf-8"}),
+    "brought": Case(
+        "/feeds/topics/ai.twtxt", 200,
+        {
+            **FEED, "content-type": "text/x-t; charset=utf-8", "link": SELF("https://news.example/feeds/topics/ai.twtxt"),
+            "content-security-policy": "default-src 'none'; style-src 'self' https: http:; sandbox",
+        },
+    ),
+    "gzip-brought": Case("/feeds/topics/ai.twtxt", 200, {"content-encoding": "gzip"}, headers=GZIP),
     "topic": Case(
         "/feeds/topics/ai.rss", 200, {**ATOM_OR_RSS, "link": SELF("https://news.example/feeds/topics/ai.rss")}
     ),

@@ -72,6 +72,36 @@ def test_every_format_is_served_as_a_feed_for_all() -> None:
         assert kind.shared
 
 
+def test_what_packages_bring_is_served_as_feeds_in_which_nothing_runs() -> None:
+    kinds = Map.of(Manifest(types={"twtxt": "text/plain", "gmi": "text/gemini"})).kinds
+    found = kind_of("topics/ai.twtxt", kinds)
+
+    assert found is not None
+    assert (found.media_type, found.feed, found.shared) == (b"text/plain; charset=utf-8", True, True)
+    assert found.policy.endswith(b"sandbox")
+    assert kind_of("topics/ai.twtxt") is None
+    assert dict(KINDS).items() <= dict(kinds).items()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "media_type"),
+    [
+        ("html", "text/plain"),
+        ("atom", "text/plain"),
+        ("db-wal", "text/plain"),
+        ("a/b", "text/plain"),
+        ("", "text/plain"),
+        ("Twtxt", "text/plain"),
+        ("twtxt", ""),
+        ("twtxt", "text/plain\r\nSet-Cookie: a=b"),
+        ("twtxt", 'text/plain; x="y"'),
+        ("twtxt", "text/$uri"),
+    ],
+)
+def test_a_manifest_makes_nothing_else_of_what_is_served(suffix: str, media_type: str) -> None:
+    assert Map.of(Manifest(types={suffix: media_type})).kinds == KINDS
+
+
 @pytest.mark.parametrize(
     "name", ["state.db", "state.db-wal", "a", "a.atom~", "a.feedd-tmp", ".atom.bak", "a.toml", "a.md", "a.ATOM", "atom"]
 )

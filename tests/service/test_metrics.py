@@ -367,6 +367,23 @@ def test_metrics_are_told_during_a_run_as_they_were_before(site: Site, held: Hel
     assert f"feedd_pending_notifications/{HUB}" in during
 
 
+def test_a_command_that_fails_is_in_the_numbers(site: Site) -> None:
+    site.configure(QUIETLY)
+    with running(site) as inbox:
+        assert not [name for name in told(inbox) if name.startswith("feedd_hook")]
+    site.configure(f'{QUIETLY}[hooks]\ncommand = ["false"]\n')
+    with running(site) as inbox:
+        site.story("new.md")
+        eventually(lambda: told(inbox)["feedd_hook_failing"] == 1)
+        failing = told(inbox)
+        assert failing["feedd_hook_pending_documents"] > 0
+        assert failing["feedd_problems/hook-fails"] == 1
+        site.configure(f'{QUIETLY}[hooks]\ncommand = ["true"]\n')
+        asked(inbox, "reload")
+        eventually(lambda: told(inbox)["feedd_hook_pending_documents"] == 0)
+        assert told(inbox)["feedd_hook_failing"] == 0
+
+
 def test_articles_are_not_counted_again_while_nothing_happens_or_when_that_would_be_all_there_is_time_for(
     site: Site,
 ) -> None:
