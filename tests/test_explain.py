@@ -208,6 +208,30 @@ def test_a_full_feed_is_no_reason_against_what_it_does_not_take(tmp_path: Path) 
     assert refusals(explained(site, "c.md", "hot"), "hot") == ["embargo"]
 
 
+def test_each_of_several_keys_that_hold_an_article_back_is_told_of_by_itself(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write(
+        "a.md", article("a", published=False, draft=True).replace("draft: true", "draft: true\npublished: false")
+    )
+    explanation = explained(site, "a.md")
+    assert [(one.rule, one.says, one.value, one.line) for one in explanation.refusals("all")] == [
+        ("published", "published is false", False, 13),
+        ("draft", "draft is true", True, 12),
+        ("slip", "published occurs more than once, so the article is not published", None, 13),
+    ]
+
+
+def test_what_was_written_in_a_file_that_is_gone_is_no_default(tmp_path: Path) -> None:
+    site = Site(tmp_path, SMALL_GUARD)
+    site.story("a.md")
+    site.build()
+    (site.content / "a.md").unlink()
+    explanation = explained(site, "a.md")
+    assert [str(place) for one in explanation.article for place in one.places if one.rule == "embargo"] == [
+        "a.md: publishedDateTime"
+    ]
+
+
 # What is asked, and how it is answered
 
 

@@ -73,8 +73,10 @@ class Places:
     # Front matter
 
     def front(self, path: str, attribute: str) -> Place:
-        """The key from which an attribute of an article is read; a default if there is none."""
-        return self._first(path, KEYS[attribute]) or Place(KEYS[attribute][0])
+        """The key from which an attribute of an article is read; a default if there is none, and a place without line
+        where the file cannot be read any more.
+        """
+        return self._first(path, KEYS[attribute]) or Place(KEYS[attribute][0], "" if self._of(path) else path)
 
     def key(self, path: str, name: str) -> Place:
         """A key of an article, which may be the one that it lacks."""

@@ -230,7 +230,7 @@ def verdict_on_hold(inquiry: Inquiry, path: str, hold: Hold, file: File) -> Verd
     """The verdict on a key that keeps an article from being published."""
     at = inquiry.places.key(path, hold.key)
     problems = file.reading.problems if file.reading else ()
-    told = next((one for one in problems if one.field == hold.key and one.severity == "warning"), None)
+    told = next((one for one in problems if one.field == hold.key and one.kind in _KINDS[hold.rule]), None)
     text = withdrawn_at(file.data)
     if told:
         says, remedy = f"{hold.key} {told.what}", told.remedy
@@ -241,9 +241,18 @@ def verdict_on_hold(inquiry: Inquiry, path: str, hold: Hold, file: File) -> Verd
         remedy = "Mend the file, and write `published: true`."
     else:
         says, remedy = "published was not true", "Write `published: true`."
-    return Verdict(hold.rule, False, says, False, at.file, at.line, at.field, wanted=True, remedy=remedy)
+    hides = {"draft": True, "removed": True, "published": False}.get(hold.rule)
+    wanted = None if hides is None else not hides
+    return Verdict(hold.rule, False, says, hides, at.file, at.line, at.field, wanted=wanted, remedy=remedy)
 
 
+_KINDS = {
+    "published": {"published-missing", "published-not-boolean"},
+    "draft": {"flag-not-boolean"},
+    "removed": {"flag-not-boolean"},
+    "slip": {"unknown-key", "duplicate-key"},
+}
+"""What reading a file says of these keys (`article.Reading.problems`)."""
 _SAID = {"published": "published is false", "draft": "draft is true", "removed": "{key} is true", "slip": "{key}"}
 _REMEDIES = {
     "published": "Write `published: true` to publish it.",
