@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import PurePosixPath
+from urllib.parse import unquote
 
 from feedd.content.links import canonical
 from feedd.content.source import Tree
@@ -45,10 +46,16 @@ def _sharing(
     marks = {mark for record in records for mark in marks_of(record)}
     if len(marks) > MOST or b"" in marks:
         return set(paths)
-    names = {PurePosixPath(record.path).stem for record in records}
+    names = {name for record in records for name in _names(record)}
     slugs = frozenset(mark.decode() for mark in marks) if desk.config.content.own_pages else frozenset()
     named = {path for path in paths if PurePosixPath(path).stem in names or _is_named(path, slugs)}
     return named.union(_holding(desk.tree, paths, sorted(marks), desk.rules.max_bytes))
+
+
+def _names(record: Record) -> Iterator[str]:
+    """What another file may be called that has its id, which is made from the name unless a `guid` says it."""
+    yield PurePosixPath(record.path).stem
+    yield unquote(str(record.id).rpartition("/")[2])
 
 
 def _is_named(path: str, slugs: Collection[str]) -> bool:

@@ -157,13 +157,14 @@ def random_site(site: Site, dice: random.Random) -> list[str]:
     """Articles that have a good deal in common."""
     names = [f"{dice.choice('xyz')}/{dice.choice(['alpha', 'bravo', 'gamma', 'delta'])}.md" for _ in range(12)]
     stories = ["one-story", "other-story", "third-story", "fourth-one"]
+    others = [f"story-of-{number}" for number in range(20)]  # which few have in common
     for name in set(names):
         front: dict[str, Any] = {
-            "webUrl": f"https://source.example/{dice.choice(stories)}",
+            "webUrl": f"https://source.example/{dice.choice(stories + others)}",
             "published": dice.random() < 0.7,
             "publishedDateTime": f"2024-0{dice.randint(1, 5)}-01T00:00:00Z",
             "guid": dice.choice([None, None, "urn:first", "tag:news.example,2020:articles/bravo"]),
-            "related": [{"title": "R", "webUrl": f"https://source.example/{dice.choice(stories)}"}],
+            "related": [{"title": "R", "webUrl": f"https://source.example/{dice.choice(stories + others)}"}],
             "quality": dice.choice([1, "good"]),
             "expiryDate": dice.choice([None, "2024-05-15T00:00:00Z"]),
         }
