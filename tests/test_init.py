@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -25,7 +26,7 @@ from feedd.config import load, parse
 from feedd.errors import SetupError
 from feedd.init.generators import Told, told
 from feedd.init.proposal import Found, Wishes, find, propose
-from feedd.init.site import make
+from feedd.init.site import make, plan
 from feedd.init.survey import Seen, Survey, survey
 from feedd.init.text import SCHEMA, quoted, text
 from feedd.testing import NOON, Service, article, bound_by_permissions, eventually
@@ -498,6 +499,8 @@ def test_the_named_site_is_the_authority_of_ids(tmp_path: Path) -> None:
 
     assert (config.site.title, config.site.url) == ('A "b"', "https://News.Example/a/")
     assert config.site.id_authority == "news.example"
+    assert abs(date.fromisoformat(config.site.id_date) - datetime.now(UTC).date()) <= timedelta(1)
+    assert config.server.listen == "127.0.0.1:8000"
     assert config.site.feeds_url == "http://127.0.0.1:8000/"
 
 
@@ -652,6 +655,14 @@ def test_what_is_there_stays_and_nothing_else_is_made(tmp_path: Path, name: str)
     assert below(tmp_path) == before
 
 
+def test_what_has_a_configuration_is_not_looked_at(tmp_path: Path) -> None:
+    asked: list[str] = []
+    with pytest.raises(SetupError, match="is there already"):
+        plan(write(tmp_path, {"feedd.toml": ""}), None, Wishes(), NOON, lambda what, done, total: asked.append(what))
+
+    assert asked == []
+
+
 def test_a_dangling_link_counts_as_there(tmp_path: Path) -> None:
     (tmp_path / "feedd.toml").symlink_to(tmp_path / "nowhere")
 
@@ -776,6 +787,7 @@ NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_chara
 
 
 @settings(deadline=None)
+@example('\x7f\\"\n\x00\u2028')
 @given(st.text(st.characters(blacklist_categories=["Cs"])))
 def test_any_text_survives_quoting(value: str) -> None:
     assert parse_value(quoted(value)) == value

@@ -97,8 +97,6 @@ def _resolved(path: Path) -> Path:
     except (OSError, RuntimeError, ValueError) as error:
         reason = "is not UTF-8, which a configuration has to be" if isinstance(error, UnicodeError) else f": {error}"
         raise _in_the_way(path, f"the path {reason}", "Choose another directory.") from None
-    if os.path.lexists(found) and not found.is_dir():
-        raise _in_the_way(path, "is not a directory", "Name another, or move it away.")
     return found
 
 
