@@ -32,7 +32,7 @@ class Finding(NamedTuple):
 _BAD: Any = object()  # the value of what could not be read
 
 # Controls that XML cannot carry (NUL, which no path can hold, among them), and halves of characters.
-_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_UNUSABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]"
 
 
 class Reader:
@@ -93,7 +93,8 @@ class Reader:
 
     def _converted(self, kind: Any, raw: Any, where: Where) -> Any:
         bare, form = unannotated(kind)
-        if isinstance(raw, str) and (bad := _UNUSABLE.search(raw)):
+        # To make a pattern takes longer than to read a whole file, in which most texts are printable.
+        if isinstance(raw, str) and not raw.isprintable() and (bad := re.search(_UNUSABLE, raw)):
             raise Wrong(
                 f"holds the character U+{ord(bad[0]):04X}",
                 "Leave it out: neither feeds nor paths can carry it.",
