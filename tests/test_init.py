@@ -683,7 +683,8 @@ def test_a_file_in_the_place_of_a_directory_is_refused(tmp_path: Path, path: str
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("--url", "news.example", '--url is "news.example". Write an absolute http or https URL'),
+        ("--url", "a b", '--url is "a b". Write an absolute http or https URL'),
+        ("--listen", "localhost:99999", 'feedd: --listen is "localhost:99999"'),
         ("--listen", "systemd", "--listen 'systemd' is not a host and a port"),
         ("--title", "\x01", "--title holds the character U+0001"),
     ],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FEW = 3  # problems that are shown
 _OPTIONS = {"site.title": "--title", "site.url": "--url", "site.feeds_url": "--listen", "server.listen": "--listen"}
+"""The option by which the value of a key was given."""
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
@@ -57,7 +58,7 @@ def command(
         is_there = planned.prospect or not dry_run
         seen = planned.prospect or (prospect(planned.config, moment, showing) if is_there else None)
     except ConfigError as error:
-        refuse("; ".join(_as_option(problem) for problem in error.problems))
+        refuse(_as_options(error.problems))
     except SetupError as error:
         refuse(str(error.problem)) if error.problem.kind == "in-the-way" else fail(error)
     except FeeddError as error:
@@ -74,9 +75,10 @@ def command(
         _say_made(planned, steps, dry_run)
 
 
-def _as_option(problem: Problem) -> str:
-    """A problem of the configuration in the words of the command line."""
-    return f"{_OPTIONS.get(problem.field, problem.field)} {problem.what}. {problem.remedy}"
+def _as_options(problems: Sequence[Problem]) -> str:
+    """Problems of the configuration in the words of the command line; an address is the reason for others."""
+    wrong = [one for one in problems if one.field == "server.listen"] or problems
+    return "; ".join(f"{_OPTIONS.get(one.field, one.field)} {one.what}. {one.remedy}" for one in wrong)
 
 
 def _steps(planned: "Plan", directory: Path) -> dict[str, str]:
