@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -24,13 +25,15 @@ from feedd.content.source import tree_of
 from feedd.content.taxonomy import NOTHING, Known, OrganizationItem, Taxonomy, TopicItem
 from feedd.errors import Problem, RenderError
 from feedd.feeds.entry import Entry
-from feedd.feeds.filters import Filters
 from feedd.feeds.formats import Format, formats_of
 from feedd.feeds.pages import page_format
 from feedd.feeds.pages import problems as template_problems
 from feedd.feeds.plan import Plan
 from feedd.feeds.project import address, distinct_related, project
 from feedd.feeds.select import seen
+
+if TYPE_CHECKING:
+    from feedd.feeds.filters import Filters
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[!#$&-;=?-Z\[\]_a-z~]|%[0-9A-Fa-f]{2})+")
 _SPECIFIC = "!$&'()*+,;=:@/~"  # what may stand in a tag beside letters, digits and -._ (RFC 4151, section 2.1)
@@ -102,7 +105,18 @@ class Desk:
         self.plan = Plan(config, self.taxonomy)
         self.tree = tree_of(config)
         self.rules = rules_of(config, thorough)
-        self.filters = Filters(config)
+        self._has_filters = bool(config.filters)
+
+    @cached_property
+    def filters(self) -> "Filters":
+        """The filters that feeds name."""
+        from feedd.feeds.filters import Filters  # late: most sites have none
+
+        return Filters(self.config)
+
+    def _asked(self, article: Article) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+        """The filters that let an article pass, and a problem for each that failed."""
+        return self.filters.ask(article) if self._has_filters else ((), ())
 
     @cached_property
     def formats(self) -> tuple[Format, ...]:
@@ -124,7 +138,7 @@ class Desk:
     @property
     def lacks(self) -> list[Problem]:
         """What installed packages should bring and do not."""
-        return [*self.filters.problems, *self._found_formats[1]]
+        return [*(self.filters.problems if self._has_filters else ()), *self._found_formats[1]]
 
     def get_ready(self) -> None:
         """Import what reading and writing need, which takes 0.1 s, before there is anything to read or write."""
@@ -156,7 +170,7 @@ class Desk:
             return Record(path, stamp, reading.state, reading.withdrawn, addresses=reading.stories, problems=problems)
         links = tuple(distinct_related(article))
         public = article.published and not article.removed
-        passed, failed = self.filters.ask(article) if public else ((), ())
+        passed, failed = self._asked(article) if public else ((), ())
         problems = _encode((*reading.problems, *failed)) if reading.problems or failed else None
         traits = _encode(self.plan.traits(article, passed)) if public else None
         return Record(
@@ -188,7 +202,7 @@ class Desk:
 
     def traits(self, article: Article) -> bytes:
         """What feeds select an article by, encoded."""
-        return _encode(self.plan.traits(article, self.filters.ask(article)[0]))
+        return _encode(self.plan.traits(article, self._asked(article)[0]))
 
     def look(self, article: Article) -> bytes:
         """16 bytes that change exactly when an article's entry does, its related links and `updated` left aside."""

@@ -26,7 +26,7 @@ from feedd.content.source import Changes, tree_of
 from feedd.content.taxonomy import NOTHING, fingerprint
 from feedd.desk import Desk, decode_known, decode_problems
 from feedd.errors import Problem, SourceError, StateError
-from feedd.feeds import filters, formats
+from feedd.feeds import formats
 from feedd.feeds.archive import is_period
 from feedd.feeds.catalogue import Catalogue
 from feedd.feeds.manifest import FOLDERS
@@ -332,7 +332,7 @@ class Pipeline:
         """Whether configuration, taxonomy or feedd itself changed, so that every entry has to be looked at again."""
         config = self.config
         parsing = f"{__version__} {config.parsing_fingerprint} {config.site.id_authority},{config.site.id_date}"
-        parsing += _of_packages(installed.FILTERS, filters.names(config))
+        parsing += _of_packages(installed.FILTERS, config.filters)
         if self._changed("parsing", parsing):
             self.index.forget_stamps()
         settings = self._settings()
@@ -356,7 +356,7 @@ class Pipeline:
             from feedd.feeds import pages  # what has none needs none
 
             files += pages.fingerprint(self.config).hex()
-        files += _of_packages(installed.FILTERS, filters.names(self.config))
+        files += _of_packages(installed.FILTERS, self.config.filters)
         files += _of_packages(installed.FORMATS, set(self.config.output.formats).difference(formats.FORMATS))
         return f"{__version__} {self.config.fingerprint} {files}"
 

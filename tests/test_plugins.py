@@ -513,7 +513,7 @@ def test_without_plugins_nobody_looks_for_any(beside: Beside) -> None:
     script = (
         "import sys; from feedd.cli import main\n"
         f"try: main([sys.argv[1], '--config', {str(beside.site.file)!r}])\n"
-        "finally: print(sorted({'importlib.metadata', 'beside'} & sys.modules.keys()))"
+        "finally: print(sorted({'importlib.metadata', 'beside', 'feedd.plugins'} & sys.modules.keys()))"
     )
     for command in ("build", "build", "check"):
         done = subprocess.run(

@@ -408,6 +408,11 @@ class Config(Struct, frozen=True):
     ] = field(default=(), name="feed")
 
     @property
+    def filters(self) -> tuple[str, ...]:
+        """The filters that feeds name, sorted."""
+        return tuple(sorted({name for feed in self.feeds for name in feed.filters}))
+
+    @property
     def fingerprint(self) -> str:
         """A digest, in hexadecimal, of all that can change what is published, and of nothing else."""
         zone = self.schedule.timezone if any(feed.schedule for feed in self.feeds) else ""

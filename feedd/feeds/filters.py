@@ -40,7 +40,7 @@ class Filters:
     @cached_property
     def _all(self) -> list["_Found | Problem"]:
         found: list[_Found | Problem] = []
-        for name in names(self._config):
+        for name in self._config.filters:
             try:
                 found.append(_found(name))
             except PluginError as error:

@@ -105,7 +105,7 @@ def test_a_command_inherits_no_open_file(shell: Shell) -> None:
 def test_no_signal_is_blocked_or_ignored_in_a_command(shell: Shell) -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGHUP, signal.SIGINT})
     try:
-        shell.run("grep -E '^Sig(Blk|Ign)' /proc/self/status")
+        shell.execution("grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status").run(())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     assert [line.split()[1].strip("0") for line in shell.said] == ["", ""]
@@ -233,6 +233,11 @@ def test_one_that_goes_on_to_talk_does_not_hold_up_the_end(shell: Shell) -> None
 def test_what_a_command_complains_of_is_told_apart(shell: Shell) -> None:
     shell.run("echo fine; echo bad >&2; printf 'no end'")
     assert (shell.said, shell.complained) == (["fine", "no end"], ["bad"])
+
+
+def test_of_many_lines_the_first_are_passed_on(shell: Shell) -> None:
+    shell.run("seq 1000")
+    assert shell.said == [*map(str, range(1, MOST_LINES + 1)), f"… and {1000 - MOST_LINES} more lines"]
 
 
 @pytest.mark.slow
