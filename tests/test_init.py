@@ -633,6 +633,13 @@ def test_content_that_is_named_lies_anywhere(tmp_path: Path) -> None:
     assert (built(site)["public"], built(tmp_path / "other")["public"]) == (2, 8)
 
 
+def test_a_named_directory_without_articles_gets_two_whatever_lies_elsewhere(tmp_path: Path) -> None:
+    site = folders(tmp_path / "site")
+    found = report(site, "--content", site / "content" / "letters")
+
+    assert (found["public"], built(site)["public"], found["notes"]) == (2, 2, [])
+
+
 def test_a_site_within_its_articles_has_its_feeds_outside(tmp_path: Path) -> None:
     notes = flat(tmp_path / "notes")
     found = report(notes / "feedd", "--content", notes)
