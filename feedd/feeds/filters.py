@@ -21,11 +21,6 @@ Passed = tuple[str, ...]
 """The names of filters that let an article pass, sorted."""
 
 
-def names(config: Config) -> Passed:
-    """The filters that the feeds of a configuration name."""
-    return tuple(sorted({name for feed in config.feeds for name in feed.filters}))
-
-
 class Filters:
     """The filters that a configuration names, which are loaded when something is first asked of them."""
 
