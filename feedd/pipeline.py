@@ -69,7 +69,7 @@ class Report(Struct, frozen=True):
     `held` names the first; `digest` stands for all of them, see `Pipeline.run`. `came`,
     `changed` and `left` are ids: of articles that are public since this run, whose entry is another, and that were
     public until this run. No other article is ever named there. `noticed` is what is wrong with the files that were
-    read in this run; `problems` is what kept the run from doing all that it should.
+    read in this run, `mended` what was before; `problems` is what kept the run from doing all that it should.
     """
 
     now: int
@@ -86,6 +86,7 @@ class Report(Struct, frozen=True):
     notes: tuple[bytes, ...] = ()  # not decoded before somebody asks
     held: tuple[Held, ...] = ()
     digest: str = ""
+    mended: tuple[Problem, ...] = ()
 
     @property
     def noticed(self) -> Iterator[Problem]:
@@ -244,7 +245,7 @@ class Pipeline:
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
                 (*problems, *edits.problems, *outcome.problems),
                 *self._heard.ids(), (*edits.notes, *([_encode(self.desk.problems)] if renewed else ())),
-                edits.held, edits.digest,
+                edits.held, edits.digest, tuple(edits.mended),
             )  # fmt: skip
         self.pings.note(outcome.news, self.config.websub.hubs, now)
         self.pings.note(outcome.changed, (HOOK,), now)

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from feedd import __version__
 from feedd.cli import main
 from feedd.errors import Problem
+from feedd.publish.lock import sole_writer
 from feedd.service.control import Control
 from feedd.service.inbox import Inbox, Question, Reply
 from feedd.status import (
@@ -493,6 +494,27 @@ def test_answer_that_makes_no_sense_is_told(command: str, site: Site) -> None:
 
     assert "the answer is not understood" in result.stderr
     assert result.exit_code == 1
+
+
+# --- Beside one that writes ---
+
+
+def test_programs_are_told_in_json_that_another_writes(site: Site) -> None:
+    with sole_writer(site.feeds):
+        built, pinged = on(site, "build", "--json"), on(site, "ping", "--json")
+
+    for result in (built, pinged):
+        [problem] = json.loads(result.stdout)["problems"]
+        assert problem["kind"] == "locked"
+        assert (result.stderr, result.exit_code) == ("", 1)
+
+
+def test_who_tells_hubs_beside_a_daemon_hears_that_it_does_so_itself(site: Site) -> None:
+    with sole_writer(site.feeds):
+        result = on(site, "ping")
+
+    assert "is writing here. If it is `feedd run`, it tells hubs by itself: `feedd status` says how" in result.stderr
+    assert (result.stdout, result.exit_code) == ("", 1)
 
 
 # --- All of them ---

@@ -169,3 +169,18 @@ def test_a_file_that_loses_its_id_to_another_is_noticed_although_it_did_not_chan
     assert [(problem.kind, problem.file) for problem in noticed] == [("duplicate-id", "news/story.md")]
     assert "culture/story.md" in str(noticed[0])
     assert list(site.build().noticed) == []
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_what_is_mended_in_a_file_is_told_once(site: Site, settled: bool) -> None:
+    site.story("a.md", "A", publishedDateTime="2024-05-01 08:00", locale="x")
+    site.story("b.md", "B", publishedDateTime="2024-02-30")
+    if settled:
+        site.settle()
+    assert site.build().mended == ()
+    site.story("a.md", "A", publishedDateTime="2024-05-01 08:00")
+    site.story("b.md", "B")
+    mended = site.build().mended
+
+    assert {(problem.kind, problem.file) for problem in mended} == {("bad-language", "a.md"), ("bad-date", "b.md")}
+    assert site.build().mended == ()

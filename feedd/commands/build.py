@@ -38,11 +38,11 @@ def command(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bo
     config = load(file)
     with ExitStack() as stack:
         if not dry_run:
-            alone(config, stack)
+            alone(config, stack, as_json)
         begun = stack.enter_context(look(config))
         pipeline, problems = open_pipeline(config, dry_run, None if as_json else progress(), begun)
         stack.enter_context(closing(pipeline))
-        report = run(pipeline, approve)
+        report = run(pipeline, approve, as_json)
         problems += [*report.problems, *pipeline.problems()]
         if not as_json:
             _say_report(report, pipeline, dry_run, time.monotonic() - started)

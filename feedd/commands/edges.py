@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
+from msgspec.structs import replace
 
 from feedd import __version__
 from feedd.commands.terminal import CONFIGURATION, fail, print_json, quiet, say
@@ -78,23 +79,27 @@ def open_pipeline(
     return Pipeline(config, database, directory, progress or quiet, look=begun), list(database.problems)
 
 
-def run(pipeline: "Pipeline", approve: "bool | tuple[str, ...]" = False) -> "Report":
+def run(pipeline: "Pipeline", approve: "bool | tuple[str, ...]" = False, as_json: bool = False) -> "Report":
     """A run, now; `approve` as in `Pipeline.run`."""
     try:
         return pipeline.run(now(), approved=approve)
     except FeeddError as error:
-        fail(error)
+        fail(error, as_json)
 
 
-def alone(config: "Config", stack: ExitStack) -> None:
-    """Let no other feedd write into the output directory or the state until the stack ends."""
+def alone(config: "Config", stack: ExitStack, as_json: bool = False, otherwise: str = "") -> None:
+    """Let no other feedd write into the output directory or the state until the stack ends. If one does, `otherwise` is
+    what to do about it, where that is something else than for most commands.
+    """
     from feedd.publish.lock import sole_keeper, sole_writer
 
     try:
         stack.enter_context(sole_writer(config.output.path))
         stack.enter_context(sole_keeper(config.state.path))
     except FeeddError as error:
-        fail(error)
+        if otherwise and error.problem.kind == "locked":
+            error.problem = replace(error.problem, remedy=otherwise)
+        fail(error, as_json)
 
 
 def ask(

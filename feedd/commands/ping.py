@@ -15,6 +15,8 @@ from feedd.commands.terminal import FINE, PROBLEMS, many, print_json, say_proble
 if TYPE_CHECKING:
     from feedd.state.pings import Pings
 
+_BY_ITSELF = "If it is `feedd run`, it tells hubs by itself: `feedd status` says how it stands with each. Else wait."
+
 
 @click.command(short_help="Tell hubs of what changed.", epilog="Example: feedd ping --config /etc/feedd/feedd.toml")
 @configured
@@ -30,7 +32,7 @@ def command(file: Path, as_json: bool) -> None:
 
     config = load(file)
     with ExitStack() as stack:
-        alone(config, stack)
+        alone(config, stack, as_json, _BY_ITSELF)
         database = stack.enter_context(closing(open_database(config.state.path)))
         pings = Pings(database)
         due = _notifications(pings)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 _MOST_PATHS = 8  # of one feed
 
 
-@click.command(epilog="Example: feedd prune topics/old-name")
+@click.command(
+    short_help="Remove for good what nothing asks for any more.", epilog="Example: feedd prune topics/old-name"
+)
 @configured
 @socketed
 @jsonable

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from feedd import __version__
 from feedd.commands.edges import ask
 from feedd.commands.options import configured, jsonable, socketed
 from feedd.commands.terminal import CONFIGURATION, FINE, PROBLEMS, say
@@ -32,7 +31,9 @@ def command(file: Path, socket: Path | None, as_json: bool) -> None:
 
 
 def _compare(version: str) -> None:
-    """Say so if the daemon is of another version than this, as after an upgrade; one of before does not tell its own."""
+    """Say so if the daemon is of another version than this, as after an upgrade. Old ones do not tell theirs."""
+    from feedd import __version__
+
     if version not in {"", __version__}:
         what = f"feedd run is of version {version}, this is {__version__}"
         say(Problem("other-version", what, "Restart it: `systemctl restart feedd`.", severity="warning"))

@@ -86,10 +86,13 @@ def refuse(what: str) -> NoReturn:
     sys.exit(USAGE)
 
 
-def fail(error: FeeddError) -> NoReturn:
-    """End for an expected failure."""
+def fail(error: FeeddError, as_json: bool = False) -> NoReturn:
+    """End for an expected failure, which programs are told of where they expect JSON: as its `problems`."""
     wrong = isinstance(error, ConfigError)
-    for problem in error.problems if isinstance(error, ConfigError) else (error.problem,):
+    problems = error.problems if isinstance(error, ConfigError) else (error.problem,)
+    if as_json:
+        print_json({"problems": problems})
+    for problem in () if as_json else problems:
         say(problem)
     sys.exit(CONFIGURATION if wrong else PROBLEMS)
 

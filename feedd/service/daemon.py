@@ -337,6 +337,8 @@ class Daemon:
         noticed = list(report.noticed)
         for problem in noticed[:_MOST_NOTICED]:
             log.problem(structs.replace(problem, severity="warning"))
+        for problem in report.mended[:_MOST_NOTICED]:
+            log.info("over", kind=problem.kind, file=problem.file)
         if len(noticed) > _MOST_NOTICED:
             log.warning("more", problems=len(noticed) - _MOST_NOTICED, remedy="`feedd check` shows all.")
         (log.info if report.read or report.written or report.problems else log.debug)(

@@ -44,7 +44,7 @@ class Edits(Struct):
     from leaving; of these `held` names the first by path, `MOST_HELD` at most, and `digest` stands for all: it is what
     an approval of exactly these says. `approved` tells that the guard would have kept those that left, but for that.
     `notes` are the problems of the files that were read, as in `desk.Record`, but for what was known of those that were
-    only read again to be sure.
+    only read again to be sure. `mended` are the problems that files had before and have no more.
     """
 
     ids: set[str] = set()
@@ -60,6 +60,7 @@ class Edits(Struct):
     approved: bool = False
     problems: list[Problem] = []
     notes: list[bytes] = []
+    mended: list[Problem] = []
 
 
 class _Leaving(Struct, frozen=True):
@@ -165,8 +166,13 @@ class Intake:
 
     def _note(self, record: Record, old: Row | None = None) -> None:
         self._edits.read += 1
-        if record.problems and not (old and old.may_be(record.stamp) and self._index.noted(old.key) == record.problems):
+        as_it_was = old is None or old.read_as(record.stamp)  # of all files, when settings change
+        before = self._index.noted(old.key) if old and (record.problems or not as_it_was) else None
+        if record.problems and not (old and old.may_be(record.stamp) and before == record.problems):
             self._edits.notes.append(record.problems)
+        if before and not as_it_was:
+            kinds = {problem.kind for problem in decode_problems(record.problems)} if record.problems else set()
+            self._edits.mended += [problem for problem in decode_problems(before) if problem.kind not in kinds]
 
     def _flush(self) -> None:
         fresh, self._fresh = self._fresh, []
