@@ -36,7 +36,9 @@ _WIDEST = 72
 @click.option(
     "--feed", "asked", metavar="FEED", type=FEED, help="The feed; without ARTICLE, what it has and nearly has."
 )
-@click.option("--limit", "most", metavar="N", type=click.IntRange(min=0), help="How many articles each list names.")
+@click.option(
+    "--limit", "most", metavar="N", type=click.IntRange(min=0), help="How many articles each list names; else 5."
+)
 @click.option("--all", "everything", is_flag=True, help="Name all articles, also those that their authors hold back.")
 def command(
     file: Path,
