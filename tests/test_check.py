@@ -611,7 +611,8 @@ def test_check_reads_every_file_again_whatever_the_state_knows(site: Site) -> No
 def test_many_files_are_checked_as_few_are(site: Site) -> None:
     """Other processes help with many."""
     for number in range(FEW + 1):
-        site.write(f"{number:05}.md", lines("quality: good") if number % 100 == 0 else lines("quality: 1"))
+        quality = "good" if number % 100 == 0 else 1
+        site.write(f"{number:05}.md", lines(f"quality: {quality}", f"webUrl: https://source.example/{number}"))
     problems, states = check(Desk(site.config, thorough=True), site.file, site.now)
     assert [problem.file for problem in problems] == [f"{number:05}.md" for number in range(0, FEW + 1, 100)]
     assert states == {"article": FEW + 1}

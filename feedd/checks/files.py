@@ -39,7 +39,7 @@ def twins(paths: Iterable[str]) -> Iterator[Problem]:
 
 
 def _folded(path: str) -> str:
-    return path.lower() if path.isascii() else normalize("NFC", normalize("NFC", path).casefold())
+    return path.lower() if path.isascii() else normalize("NFC", path.casefold())
 
 
 def folders(tree: Tree) -> Iterator[str]:
