@@ -3,7 +3,7 @@
 import gc
 import sys
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import click
 from feedd.commands.edges import alone, load, look, open_pipeline, run
 from feedd.commands.hubs import tell
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import FINE, PROBLEMS, SHOWN, many, print_json, progress, say_problems, serious
+from feedd.commands.terminal import FINE, PROBLEMS, SHOWN, many, plainly, print_json, progress, say_problems, serious
 from feedd.errors import FeeddError, Problem
 
 if TYPE_CHECKING:
@@ -66,9 +66,14 @@ def _call_hook(pipeline: "Pipeline", config: "Config", file: Path) -> list[Probl
     from feedd.service.hook import call
 
     try:
-        return list(call(pipeline.pings, config, file, lambda _, line: click.echo(f"hook: {line}", err=True)))
+        return list(call(pipeline.pings, config, file, _say_of_hook))
     except FeeddError as error:
         return [error.problem]
+
+
+def _say_of_hook(_: bool, line: str) -> None:
+    with suppress(OSError):  # nobody listens any more, which is not the command's fault
+        click.echo(f"hook: {plainly(line)}", err=True)
 
 
 def _summary(report: "Report", pipeline: "Pipeline") -> dict[str, Any]:

@@ -29,9 +29,12 @@ _WORDS = 2  # the first of which it can heed
 
 @dataclass(slots=True)
 class _Start:
-    """A command that was started for these documents; `why` it failed, once it has ended, or "" if it did not."""
+    """A command that was started for these documents of a state; `why` it failed, once it has ended, or "" if it did
+    not.
+    """
 
     hooks: Hooks
+    pings: Pings
     gathered: Gathered
     execution: Execution
     thread: threading.Thread | None = None
@@ -131,12 +134,14 @@ class Hook:
         self._hooks, self._waits = hooks, waiting is not None
         self.problems = (_failing(hooks, trouble),) if trouble and hooks.command else ()
         if gathered:
-            self._begin(config, gathered)
+            self._begin(pings, config, gathered)
         return given_up
 
     def _settle(self, pings: Pings, ended: _Start, now: float) -> tuple[Problem, ...]:
         """Note how the command ended; gives what is given up."""
         log.debug("hook", documents=len(ended.gathered.paths), why=ended.why)
+        if ended.pings is not pings:  # in another state the same numbers may be other documents'
+            return ()
         if not ended.why:
             pings.taken(ended.gathered)
             pings.settle(HOOK)
@@ -159,7 +164,7 @@ class Hook:
 
     # With the command
 
-    def _begin(self, config: Config, gathered: Gathered) -> None:
+    def _begin(self, pings: Pings, config: Config, gathered: Gathered) -> None:
         told = environment(
             os.environ,
             FEEDD_OUTPUT=str(config.output.path),
@@ -171,7 +176,7 @@ class Hook:
             say=self._say, monotonic=self._monotonic,
         )  # fmt: skip
         self._hurries, self._tried = False, self._monotonic()
-        start = self._start = _Start(config.hooks, gathered, execution)
+        start = self._start = _Start(config.hooks, pings, gathered, execution)
         # A daemon's thread: the process does not wait for it at its end.
         start.thread = threading.Thread(target=self._attend, args=(start,), name="hook", daemon=True)
         log.debug("hook-started", documents=len(gathered.paths))

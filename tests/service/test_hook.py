@@ -314,6 +314,18 @@ def test_a_state_that_cannot_be_written_is_no_reason_to_forget(post: Post) -> No
     assert (post.waiting(), len(post.told())) == (0, 1)
 
 
+def test_a_state_that_is_replaced_meanwhile_loses_nothing(post: Post, tmp_path: Path) -> None:
+    post.note("all.atom")
+    post.turn()
+    with closing(open_database(tmp_path / "other")) as other:
+        post.pings = Pings(other)
+        post.note("all.json", "all.rss")
+        post.next()
+        post.rest()
+        assert post.told() == [["all.atom"], ["all.json", "all.rss"]]
+        post.hook.close(post.pings, post.config)
+
+
 # Without a daemon
 
 
