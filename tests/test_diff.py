@@ -1,6 +1,7 @@
 """The promise of `feedd diff`: it names exactly what a run at that moment does, and does none of it."""
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -774,6 +775,15 @@ def test_feeds_of_a_deleted_directory_are_added(site: Site) -> None:
     assert (found.came, found.left) == ((), ())
     site.build()
     assert found.documents == changes({}, contents(site.feeds))
+
+
+def test_documents_that_were_copied_back_are_known_by_their_bytes(site: Site) -> None:
+    for path in (path for path in site.feeds.rglob("*") if path.is_file()):
+        os.utime(path, (1, 1))
+    assert not difference(site)
+    site.story("new.md", "New", topics=["Sea"], publishedDateTime="2024-05-09T08:00:00Z")
+
+    assert (feed(difference(site), "all").entries.before, feed(difference(site), "all").kind) == (2, "changed")
 
 
 def test_something_in_the_way_of_a_document_is_told_and_the_document_is_not(site: Site) -> None:
