@@ -944,6 +944,7 @@ def test_redirects_heads_and_the_address_are_told(told: Site) -> None:
     told.file.write_text(told.file.read_text().replace('"Example News"', '"Other News"').replace("e/feeds", "e/new"))
     said = on(told, "diff").stdout
 
+    assert said.startswith("2 articles change; 1 feed moved; 1 feed added; 3 feeds changed; 15 documents to write\n")
     assert "\naddress: https://news.example/feeds/ → https://news.example/new/\n" in said
     assert "\nmoved     topics/sea                ~1; leads to topics/ocean; title, description, address; 3 doc" in said
     assert "\ntopics/sea.atom leads to topics/ocean.atom\n" in said
