@@ -95,6 +95,13 @@ def test_a_named_file_that_should_be_content_is_told(site: Site) -> None:
     assert kinds("site/content/a.markdown") == [("not-included", "a.markdown")]
 
 
+def test_of_names_that_some_systems_take_for_one_the_named_is_told(site: Site) -> None:
+    site.story("twin.md", title="One")
+    site.story("Twin.md", title="Two")
+    assert kinds("site/content/twin.md") == [("twin-names", "twin.md")]
+    assert kinds("site/content/sound.md") == []
+
+
 @pytest.mark.parametrize(
     "text",
     [b"site/content/bad.md\nsite/content/gone.md\n", b"site/content/bad.md\0README.md\0", b"site/content/bad.md"],

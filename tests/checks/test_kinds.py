@@ -920,3 +920,29 @@ def test_a_name_that_is_no_kind_is_told_with_the_nearest() -> None:
     assert unknown(["mojibake", "markup"]) == ""
     assert unknown(["mojibak"]) == "'mojibak' is no kind of problem. Did you mean mojibake?"
     assert unknown(["quokka"]) == "'quokka' is no kind of problem. `feedd check --kinds` lists them."
+
+
+# What is let pass beside them
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        '[[feed]]\nname = "a"\ntopics = ["AI", "Food"]\nnot_topics = ["food"]\n',
+        '[[feed]]\nname = "a"\ntopics = ["AI"]\nall_topics = ["AI"]\nnot_topics = ["Food"]\n',
+        '[websub]\nhubs = ["http://127.0.0.1:8080/hub", "http://localhost/hub", "http://[::1]:80/"]\n',
+        '[watch]\nquiet = "1s"\nlimit = "1s"\n',
+        "[output]\nall = false\ntopics = false\n",
+    ],
+)
+def test_settings_that_may_be_meant_so_are_no_problem(toml: str, site: Site) -> None:
+    taxonomy = '[[taxonomy.topic]]\nname = "AI"\n[[taxonomy.topic]]\nname = "Food"\n'
+    site.configure(toml + taxonomy)
+    assert found(lambda _: None, site) == []
+
+
+def test_a_taxonomy_beside_content_or_left_out_of_it_is_no_problem(site: Site) -> None:
+    for folder in ("content/_data/topics", "topics"):
+        (site.folder / folder).mkdir(parents=True)
+    site.configure('[taxonomy]\ntopics = ["content/_data/topics", "topics"]\n')
+    assert found(lambda _: None, site) == []

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from feedd import __version__
 from feedd.check import check
 from feedd.checks.service import Daemon, Unit, daemon, unit
-from feedd.checks.world import World, systemctl
+from feedd.checks.world import Who, World, systemctl
 from feedd.desk import Desk
-from feedd.testing import Site, quiet_world, running
+from feedd.status import InForce, Status, StatusReply, told
+from feedd.testing import NOON, Site, quiet_world, running
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -193,3 +195,24 @@ def test_a_configuration_that_the_daemon_has_not_loaded_is_said(site: Site) -> N
         site.configure("[watch]\nconfiguration = false\n[output]\nlimit = 3\n")
         found = check(Desk(site.config, thorough=True), site.file, site.now, quiet_world(status=real))[0]
     assert [one.kind for one in found] == ["daemon-behind"]
+
+
+def test_what_listens_while_the_daemon_runs_is_the_daemon(site: Site) -> None:
+    site.configure('[server]\nlisten = "127.0.0.1:8000"\n')
+    taken = {"refusal": lambda _: "another program listens there"}
+    status = Status(__version__, 1, NOON, NOON, 0.0, "ready", InForce(str(site.file), NOON, site.config.fingerprint))
+    runs = quiet_world(status=lambda _: told(StatusReply(True, status)), **taken)
+    alone = check(Desk(site.config), site.file, site.now, quiet_world(**taken))[0]
+    assert [one.kind for one in alone] == ["address-taken"]
+    assert check(Desk(site.config), site.file, site.now, runs)[0] == []
+
+
+@pytest.mark.parametrize(("uid", "kinds"), [(0, ["unreadable-by-service"]), (4711, [])], ids=["root", "itself"])
+def test_whom_the_service_runs_as_asks_for_itself(uid: int, kinds: list[str], site: Site) -> None:
+    """What it cannot read it finds when it reads."""
+    site.story("a.md").chmod(0o600)
+    shown = f"LoadState=loaded\nUser=feedd\nExecStart={{ argv[]=/bin/sh run -c {site.file} ; }}\n"
+    feedd = Who("feedd", 4711, frozenset())
+    asks = quiet_world(uid=uid, systemctl=lambda _: shown, account=lambda _: feedd)
+    found = check(Desk(site.config), site.file, site.now, asks)[0]
+    assert [one.kind for one in found if one.kind.startswith("unreadable")] == kinds

@@ -216,7 +216,7 @@ def test_all_that_is_wrong_with_an_article_is_said_at_once() -> None:
 
 @pytest.mark.parametrize("withheld", ["published: false", "published: true\nremoved: true"])
 def test_of_a_draft_no_more_is_read_than_tells_what_it_is(withheld: str) -> None:
-    text = f"{withheld}\nexcerpt: Secret\ntopics: [Plans]\nquality: good\nimages:\n  - {{url: /a.jpg, width: 9, height: 9}}"
+    text = f"{withheld}\nexcerpt: Secret\ntopics: [Plans]\nquality: good\nimages: [{{url: /a, width: 9, height: 9}}]"
 
     found = written(text).article
 
