@@ -37,9 +37,9 @@ def site(tmp_path: Path) -> Site:
 
 
 @contextmanager
-def serving(site: Site, **environ: str) -> Iterator[Service]:
+def serving(site: Site, measured: bool = False, **environ: str) -> Iterator[Service]:
     """Within it the daemon runs, and is ready."""
-    with Service(site.file, site.folder, **environ) as service:
+    with Service(site.file, site.folder, measured=measured, **environ) as service:
         service.wait_for("READY=1")
         yield service
 
@@ -98,7 +98,7 @@ def corpus(site: Site, count: int, providers: int = 1) -> None:
 
 def test_bad_configuration_at_the_start_ends_with_78_and_a_line_for_each_problem(tmp_path: Path) -> None:
     site = Site(tmp_path, BAD)
-    with Service(site.file, tmp_path) as service:
+    with Service(site.file, tmp_path, measured=True) as service:
         assert service.process.wait(30) == 78
         first, second = lines(service)
     place = f"error problem kind=\\S+ file={re.escape(str(site.file))}"
@@ -117,7 +117,7 @@ def test_configuration_that_is_not_there_ends_with_78(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_signal_ends_the_daemon_with_0(site: Site, number: signal.Signals) -> None:
-    with serving(site) as service:
+    with serving(site, measured=True) as service:
         service.process.send_signal(number)
         assert service.process.wait(10) == 0
         service.wait_for("STOPPING=1")
@@ -127,8 +127,8 @@ def test_signal_ends_the_daemon_with_0(site: Site, number: signal.Signals) -> No
 
 BUSY = {
     # At what it is, and how many articles and providers keep it there for some seconds.
-    "reads": ("STATUS=starting: articles", 12_000, 1),
-    "writes": ("STATUS=starting: feeds 1", 1_200, 600),
+    "reads": ("STATUS=starting: articles", 6_000, 1),
+    "writes": ("STATUS=starting: feeds 1", 800, 400),
 }
 
 
@@ -150,7 +150,7 @@ def test_stop_during_a_long_first_build_leaves_whole_documents(
 ) -> None:
     sign, other = busy
     site = Site.copied(other.folder, tmp_path)
-    with Service(site.file, site.folder, **UNMEASURED) as service:
+    with Service(site.file, site.folder) as service:
         service.wait_for(sign)
         service.process.send_signal(number)
         assert service.process.wait(5) == 0
@@ -221,7 +221,7 @@ def test_status_as_json_and_as_text(site: Site) -> None:
 
 
 def test_bad_configuration_at_a_reload_leaves_the_old_one_in_force(site: Site) -> None:
-    with serving(site) as service:
+    with serving(site, measured=True) as service:
         before = len(service.told)
         site.configure(BAD)
         service.process.send_signal(signal.SIGHUP)

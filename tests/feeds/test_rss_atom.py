@@ -4,6 +4,7 @@ import locale
 import threading
 import warnings
 from calendar import timegm
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -546,7 +547,7 @@ def test_refusal_names_the_feed(document: Any) -> None:
 EXAMPLES = settings(max_examples=50, deadline=None)
 
 XML = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
-TEXT = st.text(XML, max_size=40).map(lambda text: " ".join(text.split())) | st.sampled_from([*ODD_TEXTS.values()])
+TEXT = st.text(XML, max_size=40).map(lambda text: " ".join(text.split())) | st.sampled_from([*ODD_TEXTS.values(), "Â¡"])
 TITLE = TEXT.filter(bool)
 URL = st.text("abcXYZ019-._~/?&=%+", max_size=20).map(lambda path: f"https://a.example/{path}")
 MOMENT = st.integers(0, 4102444800)
@@ -582,8 +583,15 @@ def test_any_entries_are_read_back_by_feedparser(entries: list[Entry]) -> None:
         assert not read.bozo
         assert (read.feed.title, read.feed.link) == (FEED.title, FEED.page)
         assert [seen(entry) for entry in read.entries] == [
-            (entry.id, entry.title, entry.link, entry.published, entry.updated) for entry in entries
+            (entry.id, mended(entry.title), entry.link, entry.published, entry.updated) for entry in entries
         ]
+
+
+def mended(text: str) -> str:
+    """Text as feedparser has it: what reads like UTF-8 that was taken for ISO 8859-1 ("Â¡") it takes for a mistake."""
+    with suppress(UnicodeError):
+        return text.encode("iso-8859-1").decode("utf-8")
+    return text
 
 
 def seen(entry: Any) -> tuple[Any, ...]:
