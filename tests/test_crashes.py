@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from feedd.testing import UNMEASURED, Service, Site, article, eventually
+from feedd.testing import Service, Site, article, eventually
 
 SETTINGS = """
 [output]
@@ -286,7 +286,7 @@ def storm(folder: Path, seed: int, kills: int) -> Tally:
     with reading(site.feeds) as reader:
         for _ in range(kills):
             moment = editor.chance.choice(MOMENTS)
-            with Service(site.file, folder, **UNMEASURED) as service:  # which is killed at the end
+            with Service(site.file, folder) as service:  # which is killed at the end
                 tally.right += moment(service, editor)
             tally.kills += 1
             tally.moments[moment.__name__] = tally.moments.get(moment.__name__, 0) + 1
@@ -295,7 +295,7 @@ def storm(folder: Path, seed: int, kills: int) -> Tally:
                 editor.edit()
             if editor.chance.random() < 0.05:
                 shutil.rmtree(site.state, ignore_errors=True)  # the daemon may have died before it was made
-        with Service(site.file, folder, **UNMEASURED) as service:
+        with Service(site.file, folder) as service:
             service.wait_for("READY=1")
             assert_right(site)
             assert left_over(site) == []
@@ -359,7 +359,7 @@ def no_survivors(mark: str) -> Iterator[None]:
 def large(folder: Path) -> Site:
     """A site of which it takes several processes to read all."""
     site = Site(folder, "[guard]\ncount = 1000000\n")
-    for number in range(2500):
+    for number in range(1500):
         site.story(f"{number}.md", webUrl=f"https://source.example/{number}", topics=[f"Topic {number % 40}"])
     return site
 
@@ -369,14 +369,14 @@ def workers_storm(folder: Path, chance: random.Random, kills: int) -> Tally:
     site, tally, mark = large(folder), Tally(), f"mark-of-{folder}"
     with reading(site.feeds), no_survivors(mark):
         for _ in range(kills):
-            with Service(site.file, folder, FEEDD_MARK=mark, **UNMEASURED) as service:
+            with Service(site.file, folder, FEEDD_MARK=mark) as service:
                 daemon = service.process.pid
                 eventually(lambda: family(mark) - {daemon})  # noqa: B023 - it is over then
                 pause(chance, 0.8)
                 tally.at_work += len(family(mark)) > 2
             tally.kills += 1
             eventually(lambda: not family(mark), timeout=5)
-        with Service(site.file, folder, FEEDD_MARK=mark, **UNMEASURED) as service:
+        with Service(site.file, folder, FEEDD_MARK=mark) as service:
             service.wait_for("READY=1")
             assert_right(site)
             assert service.stop() == 0
@@ -393,7 +393,7 @@ several = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one proce
 def test_killed_workers_cost_nothing(tmp_path: Path) -> None:
     site, mark = large(tmp_path), f"mark-of-{tmp_path}"
     killed: set[int] = set()
-    with Service(site.file, tmp_path, FEEDD_MARK=mark, **UNMEASURED) as service:
+    with Service(site.file, tmp_path, FEEDD_MARK=mark) as service:
 
         def kill() -> int:
             for pid in family(mark) - {service.process.pid} - killed:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from feedd.testing import UNMEASURED, Service, Site, article, eventually
+from feedd.testing import Service, Site, article, eventually
 
 
 class Response(NamedTuple):
@@ -68,8 +68,8 @@ class Watched:
 
 
 @contextmanager
-def started(watched: Watched, ready: bool = True, **environ: str) -> Iterator[Service]:
-    with Service(watched.site.file, watched.site.folder, **environ) as service:
+def started(watched: Watched, ready: bool = True) -> Iterator[Service]:
+    with Service(watched.site.file, watched.site.folder) as service:
         if ready:
             service.wait_for("READY=1")
         eventually(lambda: listens(watched.monitoring))
@@ -146,7 +146,7 @@ def test_a_long_start_is_told_of_while_it_lasts(tmp_path: Path) -> None:
     for number in range(6_000):
         watched.site.story(f"{number}.md", webUrl=f"https://source.example/{number}")
     seen: list[tuple[int, str]] = []
-    with started(watched, ready=False, **UNMEASURED):
+    with started(watched, ready=False):
         before = time.monotonic()
         while not seen or seen[-1][1] != "ready":
             assert time.monotonic() - before < 50
