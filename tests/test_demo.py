@@ -48,6 +48,8 @@ def test_one_file_is_broken_and_the_other_mistakes_cost_nothing_else(site: Site)
         ("bad-date", "news/2024-02-30-the-day-that-never-was.md", 5)
     ]
     assert Counter(problem.kind for problem in problems if problem.severity == "warning") == {
+        "duplicate-story": 1,
+        "far-date": 1,
         "mojibake": 1,
         "naive-date": 1,
         "published-not-boolean": 1,
