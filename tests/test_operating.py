@@ -18,6 +18,7 @@ from documents import ASKING, FEEDD, ROOT, Document, demo, parts, run
 
 from feedd.cli import COMMANDS, find_command
 from feedd.config import headers, keys, load
+from feedd.cron import Cron
 from feedd.testing import Service, Site, eventually, running
 
 HANDBOOK = Document("config/README.md")
@@ -94,6 +95,16 @@ def test_what_is_printed_for_the_shell_and_for_man_is_whole(checkout: Path) -> N
     assert redirected(settings, checkout).stdout.splitlines()[0].startswith(".TH")
 
 
+def test_line_of_the_timer_is_a_moment_a_user_and_a_command() -> None:
+    (line,) = HANDBOOK.of("cron")
+    *moment, user, program, command, option, file = line.split()
+
+    assert Cron(" ".join(moment), "UTC").next(0) == 300
+    assert f"User={user}\n" in UNIT
+    assert (program, option, file) == ("/opt/feedd/bin/feedd", "--config", "/etc/feedd/feedd.toml")
+    assert command == "build"
+
+
 def test_diff_before_a_change_says_what_it_changes(checkout: Path) -> None:
     (line,) = HANDBOOK.commands("diff")
 
@@ -136,7 +147,7 @@ def test_table_of_files_names_all_and_where_they_go() -> None:
     named = {name for row in rows for name in re.findall(r"\(([\w.-]+)\)", row[0])}
     there = {path.name for path in (ROOT / "config").iterdir() if path.is_file()}
 
-    assert there - named - {"README.md", "feedd.schema.json"} == set()
+    assert there - named == {"README.md"}
     for name, _, place in ([row[0], *row[1:]] for row in rows):
         (file,) = re.findall(r"\(([\w.-]+)\)", name)[:1]
         if place.startswith("`"):
