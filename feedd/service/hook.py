@@ -196,7 +196,7 @@ class Hook:
 
 
 def _failing(hooks: Hooks, trouble: Trouble) -> Problem:
-    remedy = "What it said is in the log. It is started again, with the same documents and what changes until then."
+    remedy = "What it said tells why. It is started again, with the same documents and what changes until then."
     what = f"{hooks.command[0]} {trouble.error}"
     return Problem("hook-fails", what, remedy, field="hooks.command", severity="warning")
 
