@@ -564,7 +564,7 @@ def paths_in(site: Site, feed: str) -> list[str]:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.lists(st.tuples(files(), switches), min_size=1, max_size=3), st.sampled_from(["", SMALL_GUARD]))
 def test_explain_says_in_exactly_of_what_is_in_the_documents(
     tmp_path_factory: pytest.TempPathFactory, states: list[tuple[dict[str, str], str]], guard: str
