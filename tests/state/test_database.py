@@ -62,10 +62,13 @@ def test_copy_of_a_file_that_is_being_filled_is_empty_and_no_problem(tmp_path: P
                 database.set(str(number), b"x" * 1000)  # more than the cache holds, so that pages are written
             with closing(open_copy(tmp_path)) as copy:
                 found = copy.get("999"), copy.problems, copy.execute("PRAGMA integrity_check").fetchone()
+                unread = copy.unread
     with closing(open_copy(tmp_path)) as copy:
         assert copy.get("999") == b"x" * 1000
 
     assert found == (None, (), ("ok",))
+    assert unread is not None
+    assert "if a first run is filling it, wait for that" in unread.remedy
 
 
 def test_file_is_written_ahead_of_once_it_was_filled(tmp_path: Path) -> None:
