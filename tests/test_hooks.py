@@ -347,7 +347,10 @@ def test_a_run_tells_what_a_build_left(noted: Noted) -> None:
 
 def test_a_rehearsal_starts_nothing(noted: Noted) -> None:
     noted.site.story("a.md")
-    feedd(noted.site, "build", "--dry-run")
+    feedd(noted.site, "build")
+    noted.told()
+    noted.site.story("b.md")
+    assert "would write" in feedd(noted.site, "build", "--dry-run").output
     assert noted.starts() == []
 
 
