@@ -250,7 +250,8 @@ def _unread(path: Path, error: Exception) -> Problem | None:
         what = f"cannot be used: {error}; a run puts it aside and begins a new one"
         return _damaged(what, str(path))
     remedy = "Run this as a user who may read it, such as `sudo -u feedd`; if a first run is filling it, wait for that."
-    return Problem("state-unread", f"cannot be read: {error}", remedy, str(path), field="state.path")
+    why = getattr(error, "strerror", None) or error
+    return Problem("state-unread", f"cannot be read: {why}", remedy, str(path), field="state.path")
 
 
 def _in_file(path: Path, patience: float) -> Database:
