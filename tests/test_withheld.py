@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from feedd.cli import main
+from feedd.publish.lock import sole_writer
 from feedd.service.inbox import Inbox, Question, Reply
 from feedd.state.intake import MOST_HELD
-from feedd.testing import Service, Site, Terminal, article, asked, eventually, running
+from feedd.testing import Service, Site, Terminal, article, asked, bound_by_permissions, eventually, running
 
 GUARD = """
 [watch]
@@ -205,8 +208,6 @@ def test_without_a_daemon_the_command_does_it_itself(site: Site) -> None:
 
 
 def test_where_another_writes_the_command_says_so_and_does_nothing(site: Site) -> None:
-    from feedd.publish.lock import sole_writer
-
     remove(site, 0, 1, 2, 3)
     with sole_writer(site.feeds):
         done = feedd(site, "--yes")
@@ -214,6 +215,17 @@ def test_where_another_writes_the_command_says_so_and_does_nothing(site: Site) -
     assert "is writing here" in done.stderr
     assert done.returncode == 1
     assert site.build().withheld == 4
+
+
+def test_who_may_not_read_the_state_is_told_so_and_not_that_nothing_is_kept(site: Site) -> None:
+    remove(site, 0, 1, 2, 3)
+    site.build()
+    (site.state / "feedd.sqlite3").chmod(0)
+    with bound_by_permissions():
+        result = CliRunner().invoke(main, ["approve", "--config", str(site.file)])
+
+    assert "feedd.sqlite3: state.path: cannot be read" in result.stderr
+    assert (result.stdout, result.exit_code) == ("", 1)
 
 
 # --- By somebody at a terminal ---

@@ -76,7 +76,8 @@ def open_pipeline(
 
     database = open_copy(config.state.path) if dry_run else open_database(config.state.path)
     directory = (Rehearsal if dry_run else Directory)(config.output.path)
-    return Pipeline(config, database, directory, progress or quiet, look=begun), list(database.problems)
+    problems = [*database.problems, *([database.unread] if database.unread else ())]
+    return Pipeline(config, database, directory, progress or quiet, look=begun), problems
 
 
 def run(pipeline: "Pipeline", approve: "bool | tuple[str, ...]" = False, as_json: bool = False) -> "Report":
