@@ -208,10 +208,12 @@ def test_problem_is_told_at_its_severity_with_all_that_is_known(tmp_path: Path) 
     with Journal(tmp_path / "journal") as journal:
         log.problem(Problem("mojibake", "is bad", "Save it once.", "news/a b.md", 4, "excerpt", "warning"))
         log.problem(Problem("locked", "another feedd is writing here"))
+        log.problem(Problem("http-link", "is not encrypted", severity="suggestion"))
 
         assert journal.lines == [
             '<4>problem kind=mojibake file="news/a b.md" line=4 field=excerpt what="is bad" remedy="Save it once."',
             '<3>problem kind=locked what="another feedd is writing here"',
+            '<6>problem kind=http-link what="is not encrypted"',
         ]
 
 
