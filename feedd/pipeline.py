@@ -243,8 +243,8 @@ class Pipeline:
             edits, feeds = self._advance(changes, stale, last, now, approved, outcome, workers)
             report = Report(
                 now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
-                (*problems, *edits.problems, *outcome.problems),
-                *self._heard.ids(), (*edits.notes, *([_encode(self.desk.problems)] if renewed else ())),
+                tuple(dict.fromkeys((*problems, *edits.problems, *outcome.problems, *self.desk.lacks))),
+                *self._heard.ids(), (*edits.notes, *([_encode(self._settings_noted())] if renewed else ())),
                 edits.held, edits.digest, tuple(edits.mended),
             )  # fmt: skip
         self.pings.note(outcome.news, self.config.websub.hubs, now)
@@ -360,6 +360,10 @@ class Pipeline:
         files += _of_packages(installed.FILTERS, self.config.filters)
         files += _of_packages(installed.FORMATS, set(self.config.output.formats).difference(formats.FORMATS))
         return f"{__version__} {self.config.fingerprint} {files}"
+
+    def _settings_noted(self) -> list[Problem]:
+        """What is wrong with the settings, but for what keeps each run from doing all that it should."""
+        return [problem for problem in self.desk.problems if problem not in self.desk.lacks]
 
     def problems(self) -> list[Problem]:
         """Everything that is wrong with the taxonomy and the content, as of the last run."""

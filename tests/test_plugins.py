@@ -18,7 +18,7 @@ from packages import install, project
 
 from feedd import installed
 from feedd.cli import main
-from feedd.testing import Service, Site, eventually, serving
+from feedd.testing import Service, Site, asked, eventually, running, serving
 
 SHORT = "def short(article):\n    return len(article.title) < 10\n"
 TWTXT = """
@@ -212,6 +212,23 @@ def test_a_filter_that_cannot_be_loaded_empties_its_feed_and_no_other_until_it_c
     (beside.packages / "beside_missing.py").touch()
     assert beside.problems(0) == []
     assert beside.site.titles("some") == ["a"]
+
+
+def test_a_daemon_with_a_filter_that_cannot_be_loaded_is_degraded_until_it_can(beside: Beside) -> None:
+    beside.filters("import beside_missing\n" + SHORT, short="short")
+    beside.site.configure(f"{FEED}[watch]\nquiet = '10ms'\n")
+    beside.site.story("a.md")
+    with running(beside.site) as inbox:
+        beside.site.story("b.md")
+        eventually(lambda: len(beside.site.titles()) == 2)
+        status = asked(inbox, "status")["status"]
+        assert (status["state"], status["degraded"]) == ("ready", True)
+        assert "'short' of feedd-beside 1.0 cannot be loaded" in status["reasons"][0]
+        (beside.packages / "beside_missing.py").touch()
+        importlib.invalidate_caches()
+        inbox.scan("test")
+        eventually(lambda: not asked(inbox, "status")["status"]["degraded"])
+        assert set(beside.site.titles("some")) == {"a", "b"}
 
 
 def test_what_is_no_function_is_no_filter(beside: Beside) -> None:

@@ -43,7 +43,7 @@ def command(file: Path, as_json: bool, dry_run: bool, approve: bool, no_ping: bo
         pipeline, problems = open_pipeline(config, dry_run, None if as_json else progress(), begun)
         stack.enter_context(closing(pipeline))
         report = run(pipeline, approve, as_json)
-        problems += [*report.problems, *pipeline.problems()]
+        problems = list(dict.fromkeys((*problems, *report.problems, *pipeline.problems())))
         if not as_json:
             _say_report(report, pipeline, dry_run, time.monotonic() - started)
         if config.hooks.command and not (dry_run or no_hooks):

@@ -15,7 +15,7 @@ _PASSING = {
     "no-content", "not-written", "not-synced", "unreadable", "unreadable-folder", "state-unusable", "guard", "failure",
 }  # fmt: skip
 """Kinds of problems whose causes may go by themselves."""
-_BY_SCANS = {"no-content", "unreadable-folder", "bad-file-name", "guard", "failure"}
+_BY_SCANS = {"no-content", "unreadable-folder", "bad-file-name", "guard", "failure", "plugin-broken"}
 """Kinds that only a run tells of which looks at everything."""
 OF_FILES = {"unreadable", "unreadable-folder", "bad-file-name"}
 """Kinds of problems that name files of the content."""
