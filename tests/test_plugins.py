@@ -54,12 +54,16 @@ class Beside:
         install(self.packages, project(group, points, version=version), {"beside": text})
 
     def feedd(self, *arguments: str) -> Result:
-        """A command, as by a new process: nothing is known of packages."""
+        """A command, as by a new process."""
+        self.begin()
+        return CliRunner().invoke(main, [arguments[0], "--config", str(self.site.file), *arguments[1:]])
+
+    def begin(self) -> None:
+        """As in a new process nothing is known of packages."""
         for name in [name for name in sys.modules if name.startswith("beside")]:
             del sys.modules[name]
         installed._print.cache_clear()
         importlib.invalidate_caches()
-        return CliRunner().invoke(main, [arguments[0], "--config", str(self.site.file), *arguments[1:]])
 
     def build(self, expect: int = 0, *options: str) -> dict[str, Any]:
         """What a build says of itself, which ends with that exit code."""
@@ -187,6 +191,20 @@ def test_a_filter_that_fails_lets_nothing_in_and_is_named_with_the_article(besid
     assert problem.removeprefix("bad.md: ") in beside.feedd("check").stderr
 
 
+def test_an_upgraded_filter_that_fails_is_told_of(beside: Beside) -> None:
+    beside.filters(SHORT, short="short")
+    beside.site.configure(FEED)
+    beside.site.story("a.md")
+    beside.site.settle()
+    beside.build()
+    beside.filters("def short(article):\n    raise ValueError\n", "1.1", short="short")
+    assert beside.problems() == [
+        "a.md: the filter 'short' of feedd-beside 1.1 raised ValueError; no feed with it takes the article"
+    ]
+    beside.filters(SHORT, "1.2", short="short")
+    assert beside.problems(0) == []
+
+
 def test_a_filter_that_failed_is_asked_again_by_the_next_build(beside: Beside) -> None:
     mark = beside.site.folder / "mark"
     beside.filters(f"def short(article):\n    open({str(mark)!r}).close()\n    return True\n", short="short")
@@ -218,6 +236,7 @@ def test_a_daemon_with_a_filter_that_cannot_be_loaded_is_degraded_until_it_can(b
     beside.filters("import beside_missing\n" + SHORT, short="short")
     beside.site.configure(f"{FEED}[watch]\nquiet = '10ms'\n")
     beside.site.story("a.md")
+    beside.begin()
     with running(beside.site) as inbox:
         beside.site.story("b.md")
         eventually(lambda: len(beside.site.titles()) == 2)
