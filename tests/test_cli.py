@@ -720,6 +720,22 @@ def test_explain_does_without_what_a_state_knew_that_cannot_be_read(damage: byte
     assert ("cannot be used" in result.stderr) is bool(damage)
 
 
+def test_explain_does_what_it_can_whatever_page_of_the_state_is_damaged(site: Site) -> None:
+    """It explains without what documents showed, or says that the state is damaged."""
+    on(site, "build")
+    file = site.state / "feedd.sqlite3"
+    whole, outcomes = file.read_bytes(), set[tuple[int, bool, bool]]()
+    for start in range(0, len(whole), 4096):
+        file.write_bytes(
+            whole[:start] + bytes(255 - byte for byte in whole[start : start + 4096]) + whole[start + 4096 :]
+        )
+        result = on(site, "explain", "first", "all")
+        outcomes.add((result.exit_code, "  documents  " in result.stdout, "damaged" in result.stderr))
+    assert (1, False, True) in outcomes
+    assert (0, False, False) in outcomes
+    assert {(code, told) for code, _, told in outcomes} <= {(0, False), (0, True), (1, True)}
+
+
 def test_explain_of_a_feed_tells_what_it_has_and_what_it_nearly_has(site: Site) -> None:
     site.story("news/cars.md", topics=["Cars"])
     site.story("news/later.md", publishedDateTime="2099-01-01T00:00:00Z")

@@ -1,7 +1,7 @@
 """Explain: each rule that lets an article into a feed or keeps it out (design: sections 1, 5, 7 and 10)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from feedd.misses import Miss, View, view
 from feedd.named import feed_names, find, find_feed
 from feedd.pipeline import Pipeline
 from feedd.reasons.verdicts import Verdict, documents_of
-from feedd.testing import Site, article, bound_by_permissions
+from feedd.testing import FailingDirectory, Site, article, bound_by_permissions
 
 HOUR = 3600
 TWIN = "https://source.example/the-story"
@@ -230,6 +230,19 @@ def test_what_was_written_in_a_file_that_is_gone_is_no_default(tmp_path: Path) -
     assert [str(place) for one in explanation.article for place in one.places if one.rule == "embargo"] == [
         "a.md: publishedDateTime"
     ]
+
+
+def test_documents_that_could_not_be_written_may_still_show_what_is_out_by_now(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[[feed]]\nname = "hot"\ntopics = ["AI"]\n')
+    site.story("a.md")
+    site.build()
+    site.story("a.md", topics=["Cars"])
+    with closing(site.pipeline(FailingDirectory(site.feeds, {"hot.json"}))) as pipeline:
+        pipeline.run(site.now)
+        explanation = explain(pipeline, "a.md", site.now, "hot", site.file, documents_of(pipeline))
+    assert refusals(explanation, "hot") == ["topics"]
+    assert "so that they may still show it" in says(explanation, "documents", "hot")
+    assert addresses(site, "hot") == {"https://source.example/a"}
 
 
 # What is asked, and how it is answered
