@@ -245,6 +245,14 @@ def test_documents_that_could_not_be_written_may_still_show_what_is_out_by_now(t
     assert addresses(site, "hot") == {"https://source.example/a"}
 
 
+def test_what_documents_show_nobody_knows_of_a_damaged_state(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md")
+    with after_run(site) as pipeline:
+        site.database.execute("DROP TABLE document")
+        assert documents_of(pipeline) is None
+
+
 # What is asked, and how it is answered
 
 
