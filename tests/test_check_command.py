@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from feedd.check import check_files
 from feedd.checks.kinds import KINDS
 from feedd.cli import main
+from feedd.config import Config
+from feedd.desk import Desk, Record
+from feedd.errors import Problem
 from feedd.testing import Site, article
 
 GUIDE = (Path(__file__).parent.parent / "config" / "README.md").read_text(encoding="utf-8")
@@ -328,21 +332,25 @@ def test_the_command_of_a_workflow_annotates_what_a_branch_changed(site: Site, t
     ]
 
 
-@pytest.mark.slow
-def test_a_few_files_among_many_are_checked_soon(site: Site) -> None:
-    """In a fraction of the time in which all are, which is measured beside it."""
-    for number in range(3000):
-        site.write(f"many/{number:05}.md", article(f"story number {number}", body="Words. " * 300))
-    (site.content / "many" / "02999.md").write_text("---\ntitle: x\n")
+class Noting(Desk):
+    """A desk that notes which files it reads as articles."""
 
-    def seconds(*arguments: str) -> float:
-        command = [sys.executable, "-m", "feedd", "check", "--config", "site/feedd.toml", "--content-only", *arguments]
-        before = os.times()
-        done = subprocess.run(command, capture_output=True, timeout=50, check=False)
-        assert done.returncode == 1
-        after = os.times()
-        return after.children_user + after.children_system - before.children_user - before.children_system
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, thorough=True)
+        self.read: list[str] = []
 
-    names = [f"site/content/many/{number:05}.md" for number in (1, 1000, 2999)]
-    few, every = min(seconds(*names) for _ in range(2)), min(seconds() for _ in range(2))
-    assert few < every / 2
+    def record(self, path: str) -> Record | Problem | None:
+        self.read.append(path)
+        return super().record(path)
+
+
+def test_of_many_files_only_those_are_read_as_articles_that_are_asked_for_or_may_clash(site: Site) -> None:
+    for number in range(300):
+        site.story(f"many/{number:03}.md", webUrl=f"https://source.example/tale-{number:03}")
+    site.story("many/other.md", webUrl="https://www.source.example/tale-007/")
+    desk = Noting(site.config)
+
+    problems, _ = check_files(desk, site.file, ["many/007.md"], site.now)
+
+    assert set(desk.read) == {"many/007.md", "many/other.md"}
+    assert [problem.kind for problem in problems if problem.file == "many/007.md"] == ["duplicate-story"]
