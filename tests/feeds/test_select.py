@@ -481,6 +481,13 @@ def test_every_filter_has_a_sentence_that_names_what_it_saw() -> None:
     assert {name: ("seen" in words, "x" in words) for name, words in said.items()} == dict.fromkeys(said, (True, True))
 
 
+def test_what_a_feed_wants_is_called_as_before_there_were_filters() -> None:
+    """Else every edition would be chosen anew by an upgrade."""
+    spec = Spec("hot", "feed", topics=frozenset({"a", "b"}), limit=5)
+    assert spec.wish.hex() == "8cd4159c7302607d784031b1588db241"
+    assert replace(spec, filters=frozenset({"weekdays"})).wish != spec.wish
+
+
 def test_a_moment_is_readable() -> None:
     assert readable(1717234200) == "2024-06-01T09:30:00Z"
 
