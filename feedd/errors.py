@@ -45,7 +45,23 @@ class Problem(Struct, frozen=True):
         """One line: `news/a.md:7: title: is missing. Write …`, leaving out what is not known."""
         place = self.file + (f":{self.line}" if self.file and self.line else "")
         words = ": ".join(part for part in (place, self.field, self.what) if part)
-        return f"{words}. {self.remedy}" if self.remedy else words
+        return printable(f"{words}. {self.remedy}" if self.remedy else words)
+
+
+def printable(text: str) -> str:
+    """A text on one line that does nothing to a terminal, whoever wrote it: titles and names of files may hold what
+    moves the cursor or turns letters round.
+    """
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(letter: str) -> str:
+    if letter.isprintable() or letter in _JOINERS:
+        return letter
+    return " " if letter.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 class FeeddError(Exception):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from feedd.errors import Problem, Severity
+from feedd.errors import Problem, Severity, printable
 
 MOST = 20
 """Warnings or suggestions of one kind that are shown to people; of errors all are."""
@@ -32,7 +32,7 @@ def text(problems: Sequence[Problem], most: int = MOST, style: Style = _plain) -
     for problem in shown:
         groups.setdefault(problem.file, []).append(problem)
     for file, group in sorted(groups.items(), key=lambda item: (min(map(_rank, item[1])), item[0] != "")):
-        yield file or "here"
+        yield printable(file) or "here"
         width = max(len(_line(problem)) for problem in group)
         yield from (_row(problem, width, style) for problem in sorted(group, key=_place))
     for kind, count in kept_back.items():
@@ -67,7 +67,7 @@ def _row(problem: Problem, width: int, style: Style) -> str:
     word = style(problem.severity, problem.severity) + " " * (_WIDTH - len(problem.severity))
     what = f"{problem.field}: {problem.what}" if problem.field else problem.what
     said = f"{what}. {problem.remedy}" if problem.remedy else what
-    return f"  {_line(problem):>{width}}  {word}  {said} [{problem.kind}]"
+    return f"  {_line(problem):>{width}}  {word}  {printable(said)} [{problem.kind}]"
 
 
 def counts(problems: Sequence[Problem]) -> str:

@@ -9,7 +9,8 @@ import click
 from feedd.commands.consent import seek
 from feedd.commands.keeper import Keeper
 from feedd.commands.options import configured, jsonable, socketed
-from feedd.commands.terminal import SHOWN, many, plainly
+from feedd.commands.terminal import SHOWN, many
+from feedd.errors import printable
 
 if TYPE_CHECKING:
     from feedd.status import ApproveReply, WithheldReply
@@ -50,8 +51,8 @@ class _Approval:
         are = "is" if listed.withheld == 1 else "are"
         click.echo(f"{many(listed.withheld, 'article')} would leave, and {are} kept in the feeds by the guard:")
         for one in listed.articles[:SHOWN]:
-            click.echo(plainly(f"  {one.path}: {one.title}  {one.id}"))
-            click.echo(plainly(f"      {one.why}; in {_feeds(one.feeds)}"))
+            click.echo(printable(f"  {one.path}: {one.title}  {one.id}"))
+            click.echo(printable(f"      {one.why}; in {_feeds(one.feeds)}"))
         if listed.withheld > SHOWN:
             click.echo(f"  … and {listed.withheld - SHOWN} more: `feedd approve --json` names {len(listed.articles)}")
 

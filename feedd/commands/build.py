@@ -12,8 +12,8 @@ import click
 from feedd.commands.edges import alone, load, look, open_pipeline, run
 from feedd.commands.hubs import tell
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import FINE, PROBLEMS, SHOWN, many, plainly, print_json, progress, say_problems, serious
-from feedd.errors import FeeddError, Problem
+from feedd.commands.terminal import FINE, PROBLEMS, SHOWN, many, print_json, progress, say_problems, serious
+from feedd.errors import FeeddError, Problem, printable
 
 if TYPE_CHECKING:
     from feedd.config import Config
@@ -73,7 +73,7 @@ def _call_hook(pipeline: "Pipeline", config: "Config", file: Path) -> list[Probl
 
 def _say_of_hook(_: bool, line: str) -> None:
     with suppress(OSError):  # nobody listens any more, which is not the command's fault
-        click.echo(f"hook: {plainly(line)}", err=True)
+        click.echo(f"hook: {printable(line)}", err=True)
 
 
 def _summary(report: "Report", pipeline: "Pipeline") -> dict[str, Any]:

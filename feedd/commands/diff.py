@@ -26,7 +26,7 @@ from feedd.commands.terminal import (
     say_problems,
     serious,
 )
-from feedd.errors import FeeddError
+from feedd.errors import FeeddError, printable
 
 if TYPE_CHECKING:
     from feedd.config import Config
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _SIGNS = {"+": "green", "-": "red", "~": "yellow"}
 _KINDS = {"gone": "red", "emptied": "red", "moved": "yellow", "added": "green"}
 _NO_END = 1 << 30
-_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
 
 
 @click.command(epilog="Example: feedd diff --config feedd.toml.new --against /etc/feedd/feedd.toml")
@@ -138,7 +137,7 @@ def _text(difference: "Difference", names: Sequence[str], most: int) -> Iterator
 
 
 def _became(key: str, value: "Value") -> str:
-    return f"{key}: {_plain(value.before) or 'none'} → {_plain(value.after) or 'none'}"
+    return f"{key}: {printable(value.before) or 'none'} → {printable(value.after) or 'none'}"
 
 
 def _summary(difference: "Difference", names: Sequence[str]) -> str:
@@ -164,7 +163,7 @@ def _withheld(difference: "Difference", most: int) -> Iterator[str]:
         return
     yield ""
     yield f"the guard would keep {many(withheld.count, 'article')} in the feeds; `--approve` shows what if it does not:"
-    yield from _some([f"  {_titled(one)}: {_plain(one.why)}" for one in withheld.articles], most, withheld.count)
+    yield from _some([f"  {_titled(one)}: {printable(one.why)}" for one in withheld.articles], most, withheld.count)
 
 
 def _feeds(feeds: Sequence["FeedDiff"], most: int) -> Iterator[str]:
@@ -219,19 +218,13 @@ def _articles(difference: "Difference", most: int) -> Iterator[str]:
 
 def _named(articles: Iterable["Named"], sign: str, indent: str = "") -> Iterator[str]:
     for one in articles:
-        was = f", which was {_plain(one.was)}" if one.was else ""
+        was = f", which was {printable(one.was)}" if one.was else ""
         gone = ", withdrawn" if one.withdrawn and indent else ""
         yield f"{indent}{click.style(sign, fg=_SIGNS[sign])} {_titled(one)}{was}{gone}"
 
 
 def _titled(one: "Named") -> str:
-    return f"{_plain(one.title)} <{one.id}>" if one.title else f"<{one.id}>"
-
-
-def _plain(text: str) -> str:
-    """A text as a terminal may have it: without what moves the cursor or turns letters round."""
-    spaced = (" " if letter.isspace() else letter for letter in text)
-    return "".join(letter for letter in spaced if letter.isprintable() or letter in _JOINERS)
+    return f"{printable(one.title)} <{one.id}>" if one.title else f"<{one.id}>"
 
 
 def _paths(difference: "Difference", most: int) -> Iterator[str]:

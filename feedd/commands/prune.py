@@ -11,7 +11,8 @@ from feedd.commands.edges import now
 from feedd.commands.keeper import Keeper
 from feedd.commands.names import FEED
 from feedd.commands.options import configured, jsonable, socketed
-from feedd.commands.terminal import SHOWN, many, plainly
+from feedd.commands.terminal import SHOWN, many
+from feedd.errors import printable
 
 if TYPE_CHECKING:
     from feedd.status import Prunable, PruneReply
@@ -84,6 +85,6 @@ def _show(one: "Prunable", moment: int) -> None:
     from feedd.status import relative
 
     since = "" if one.since is None else f"; empty since {readable(one.since)} ({relative(one.since, moment)})"
-    click.echo(plainly(f"{one.name}: {one.why}{since}"))
+    click.echo(printable(f"{one.name}: {one.why}{since}"))
     more = f" and {len(one.documents) - _MOST_PATHS} more" if len(one.documents) > _MOST_PATHS else ""
-    click.echo(plainly(f"    {', '.join(one.documents[:_MOST_PATHS]) or 'no documents'}{more}"))
+    click.echo(printable(f"    {', '.join(one.documents[:_MOST_PATHS]) or 'no documents'}{more}"))

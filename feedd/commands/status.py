@@ -9,8 +9,8 @@ import click
 
 from feedd.commands.edges import ask, asked, now, place_of_socket
 from feedd.commands.options import configured, jsonable, socketed
-from feedd.commands.terminal import FINE, PROBLEMS, plainly
-from feedd.errors import ControlError, Problem
+from feedd.commands.terminal import FINE, PROBLEMS
+from feedd.errors import ControlError, Problem, printable
 
 if TYPE_CHECKING:
     from feedd.service.inbox import Reply
@@ -92,11 +92,11 @@ def _text(status: "Status") -> list[str]:
     from feedd import __version__
     from feedd.status import text
 
-    return list(map(plainly, text(status, now(), __version__)))
+    return list(map(printable, text(status, now(), __version__)))
 
 
 def _as_text(status: "Status | None", _: "Reply", why: str) -> list[str]:
-    return _text(status) if status else [plainly(why)]
+    return _text(status) if status else [printable(why)]
 
 
 def _as_line(status: "Status | None", _: "Reply", why: str) -> list[str]:
@@ -118,7 +118,7 @@ def _watch(place: Path, seconds: float, form: Form) -> None:
 
     last: list[str] = []
     at = now()
-    asks = plainly(f"It is asked again every {seconds:g} s, at {place}.")
+    asks = printable(f"It is asked again every {seconds:g} s, at {place}.")
     try:
         with shown() as show:
             while True:

@@ -66,11 +66,6 @@ def many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def plainly(text: str) -> str:
-    """Text that does nothing to a terminal, whoever wrote it: names of files may hold anything."""
-    return text if text.isprintable() else "".join(one if one.isprintable() else "\ufffd" for one in text)
-
-
 def print_json(value: Any) -> None:
     """A value as JSON, on standard output."""
     import msgspec
