@@ -12,7 +12,7 @@ from feedd.commands.edges import here, load, run
 from feedd.commands.names import ARTICLE, FEED
 from feedd.commands.options import configured, jsonable
 from feedd.commands.terminal import SHOWN, fail, many, print_json, refuse, say
-from feedd.errors import Problem, StateError
+from feedd.errors import Problem, StateError, printable
 
 if TYPE_CHECKING:
     from feedd.explain import Explanation
@@ -176,7 +176,7 @@ def _other_feeds(pipeline: "Pipeline", named: str) -> str:
 def _explained(explanation: "Explanation", feed: str | None, here: Path) -> Iterator[str]:
     """All verdicts; a feed that was asked for is answered for also where no rule of it was asked."""
     widths = _widths([*explanation.article, *(one for verdicts in explanation.feeds.values() for one in verdicts)])
-    yield f"{_printable(explanation.path)}  {explanation.id}".rstrip()
+    yield printable(f"{explanation.path}  {explanation.id}".rstrip())
     for verdict in explanation.article:
         yield from _verdict(verdict, widths, here)
     if explanation.former:
@@ -202,9 +202,10 @@ def _verdict(verdict: "Verdict", widths: tuple[int, int], here: Path) -> Iterato
     passes = click.style("yes", fg="green") if verdict.passes else click.style("no ", fg="red")
     told = f"  {passes}  {verdict.rule:<{widths[0]}}  "
     places = _places(verdict, here)
-    yield told + (f"{verdict.says:<{widths[1]}}  {_dim(places)}" if places else verdict.says)
+    says = printable(verdict.says)
+    yield told + (f"{says:<{widths[1]}}  {_dim(places)}" if places else says)
     if verdict.remedy and not verdict.passes:
-        yield f"{'':{widths[0] + 9}}{verdict.remedy}"
+        yield f"{'':{widths[0] + 9}}{printable(verdict.remedy)}"
 
 
 def _places(verdict: "Verdict", here: Path, own: str = "") -> str:
@@ -222,12 +223,8 @@ def _place(place: "Place", here: Path, own: str = "") -> str:
     """A place as it is seen from here, where it lies below."""
     if place.file and place.file == own and place.line:
         return f"line {place.line}" + (f": {place.field}" if place.field else "")
-    found = str(place)
+    found = printable(str(place))
     return found.removeprefix(f"{here}{os.sep}") if place.file.startswith(f"{here}{os.sep}") else found
-
-
-def _printable(path: str) -> str:
-    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _dim(text: str) -> str:
@@ -238,7 +235,7 @@ def _dim(text: str) -> str:
 
 
 def _viewed(view: "View", here: Path) -> Iterator[str]:
-    yield f"{view.name}  {view.title}"
+    yield printable(f"{view.name}  {view.title}")
     if view.former:
         yield _former(view.former, here)
     rows = [("documents", ", ".join(view.documents), "")]
@@ -254,7 +251,7 @@ def _viewed(view: "View", here: Path) -> Iterator[str]:
             (_miss(miss, here) for miss in group.articles),
         )
     if view.coming:
-        told = (f"{coming.when}  {coming.item.path}  {coming.item.title}" for coming in view.coming)
+        told = (printable(f"{coming.when}  {coming.item.path}  {coming.item.title}") for coming in view.coming)
         yield from _list(f"to come, by time alone: {many(view.coming_count, 'article')}", view.coming_count, told)
     if view.held_back:
         told = (_miss(miss, here) for miss in view.held_back)
@@ -266,7 +263,7 @@ def _viewed(view: "View", here: Path) -> Iterator[str]:
 
 
 def _value(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return printable(", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value))
 
 
 def _list(head: str, count: int, lines: Iterable[str]) -> Iterator[str]:
@@ -279,9 +276,10 @@ def _list(head: str, count: int, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _item(item: "Item") -> str:
-    return f"{item.published}  {item.path}  {item.title}"
+    return printable(f"{item.published}  {item.path}  {item.title}")
 
 
 def _miss(miss: "Miss", here: Path) -> str:
     places = _places(miss.verdict, here, miss.item.path)
-    return f"{miss.item.published}  {miss.item.path}  {miss.verdict.says}" + (f"  {_dim(places)}" if places else "")
+    said = printable(f"{miss.item.published}  {miss.item.path}  {miss.verdict.says}")
+    return said + (f"  {_dim(places)}" if places else "")

@@ -13,7 +13,7 @@ import click
 from feedd.commands.edges import here, now
 from feedd.commands.options import jsonable
 from feedd.commands.terminal import fail, many, print_json, progress, quiet, refuse, say
-from feedd.errors import ConfigError, FeeddError, Problem, SetupError
+from feedd.errors import ConfigError, FeeddError, Problem, SetupError, printable
 
 if TYPE_CHECKING:
     from feedd.init.prospect import Prospect
@@ -166,7 +166,7 @@ def _first(words: Sequence[str], most: int) -> str:
 
 def _row(name: str, value: str) -> None:
     if value:
-        click.echo(f"{name:<13}{value}")
+        click.echo(printable(f"{name:<13}{value}"))
 
 
 def _say_problems(problems: Sequence[Problem], check: str) -> None:
@@ -178,15 +178,16 @@ def _say_problems(problems: Sequence[Problem], check: str) -> None:
     for problem in shown:
         say(problem)
     if len(problems) > len(shown):
-        click.echo(f"… and {len(problems) - len(shown)} more: {check}", err=True)
+        click.echo(printable(f"… and {len(problems) - len(shown)} more: {check}"), err=True)
 
 
 def _say_made(planned: "Plan", steps: dict[str, str], dry_run: bool) -> None:
+    files = printable(", ".join(_from_here(path) for path in planned.files))
     if dry_run:
-        click.echo(f"would write {', '.join(_from_here(path) for path in planned.files)}; the last is:\n")
+        click.echo(f"would write {files}; the last is:\n")
         click.echo(planned.files[planned.file], nl=False)
         return
-    click.echo(f"made {', '.join(_from_here(path) for path in planned.files)}")
+    click.echo(f"made {files}")
     click.echo("\nNext:")
     rows = {
         steps["run"]: "keeps the feeds up to date, until Ctrl-C",
@@ -197,5 +198,6 @@ def _say_made(planned: "Plan", steps: dict[str, str], dry_run: bool) -> None:
         rows[steps["articles"]] = "is where the articles lie: change one, and the feeds change"
     width = max(map(len, rows))
     for what, why in rows.items():
-        click.echo(f"  {what:<{width}}  {why}")
-    click.echo(f"Before anybody subscribes, decide on url, feeds_url and id_authority in {steps['configuration']}.")
+        click.echo(printable(f"  {what:<{width}}  {why}"))
+    decide = f"Before anybody subscribes, decide on url, feeds_url and id_authority in {steps['configuration']}."
+    click.echo(printable(decide))

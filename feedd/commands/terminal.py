@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from feedd.errors import ConfigError, FeeddError, Problem
+from feedd.errors import ConfigError, FeeddError, Problem, printable
 
 if TYPE_CHECKING:
     from feedd.run import Progress
@@ -77,7 +77,7 @@ def print_json(value: Any) -> None:
 
 def refuse(what: str) -> NoReturn:
     """End, since the command was given something that it cannot use."""
-    click.echo(f"feedd: {what}", err=True)
+    click.echo(f"feedd: {printable(what)}", err=True)
     sys.exit(USAGE)
 
 
