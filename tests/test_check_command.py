@@ -291,6 +291,36 @@ def test_a_hook_refuses_a_bad_article_and_lets_a_good_one_pass(hooked: Site) -> 
     assert git(hooked, "status", "--porcelain").stdout == ""
 
 
+@pytest.mark.parametrize("afterwards", [lambda path: path.write_text(article("New")), Path.unlink], ids=["mended", "gone"])
+def test_a_hook_refuses_what_is_staged_whatever_the_working_copy_holds(
+    afterwards: Callable[[Path], object], hooked: Site
+) -> None:
+    hooked.write("news/new.md", article("New", publishedDateTime="2024-02-30"))
+    git(hooked, "add", "-A")
+    afterwards(hooked.content / "news" / "new.md")
+    refused = git(hooked, "commit", "-m", "an article")
+    assert refused.returncode == 1
+    assert "news/new.md\n  4  error       publishedDateTime: '2024-02-30'" in refused.stderr
+
+
+def test_a_hook_does_not_mind_what_is_not_staged(hooked: Site) -> None:
+    hooked.write("news/new.md", article("New"))
+    git(hooked, "add", "-A")
+    hooked.write("news/new.md", article("New", publishedDateTime="2024-02-30"))
+    passed = git(hooked, "commit", "-m", "an article")
+    assert passed.returncode == 0
+    assert "files: 1 article; problems: none\n" in passed.stderr
+
+
+def test_a_hook_leaves_no_copy(hooked: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies = tmp_path / ".git" / "copies"
+    copies.mkdir()
+    monkeypatch.setitem(ENVIRONMENT, "TMPDIR", str(copies))
+    hooked.write("news/new.md", article("New", publishedDateTime="2024-02-30"))
+    assert committed(hooked).returncode == 1
+    assert list(copies.iterdir()) == []
+
+
 def test_a_hook_refuses_a_second_article_of_one_name(hooked: Site) -> None:
     hooked.story("elsewhere/sound.md", title="Another")
     refused = committed(hooked)
