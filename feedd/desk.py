@@ -198,7 +198,7 @@ class Desk:
         if _ADDRESS.fullmatch(article.guid):
             return article.guid
         specific = f"guid/{article.guid}" if article.guid else f"{article.collection}/{article.slug}"
-        return f"tag:{site.id_authority},{site.id_date}:{quote(specific, safe=_SPECIFIC)}"
+        return f"tag:{site.id_authority},{site.id_date}:{quoted(specific)}"
 
     def traits(self, article: Article) -> bytes:
         """What feeds select an article by, encoded."""
@@ -222,10 +222,15 @@ class Desk:
         return [_entry_bytes(form, entry) for form in self.formats]
 
 
+def quoted(specific: str) -> str:
+    """What an article is called, as the end of an id that is made of it."""
+    return quote(specific, safe=_SPECIFIC)
+
+
 def duplicate_id(path: str, id: str, keeper: str, line: int | None = None) -> Problem:
     """The problem of a file whose id another file keeps: both have one name, or say one `guid`."""
     name = PurePosixPath(path).stem
-    if name == PurePosixPath(keeper).stem and id.endswith(quote(f"/{name}", safe=_SPECIFIC)):
+    if name == PurePosixPath(keeper).stem and id.endswith(quoted(f"/{name}")):
         reason = f", since both files are called {name!r}, whatever their folders"
         remedy = "Give this file a name of its own, or write a `guid` in it."
     else:

@@ -11,12 +11,15 @@ from msgspec import Struct
 from feedd.content.article import Article
 from feedd.feeds.manifest import PROVIDERS, TOPICS
 from feedd.feeds.plan import ALL
+from feedd.feeds.select import readable
 from feedd.named import feed_names
 from feedd.pipeline import Pipeline
 from feedd.reasons.membership import Membership
 from feedd.reasons.places import Place, Places
 from feedd.reasons.standing import can_be_named, standing
 from feedd.reasons.verdicts import Documents, Inquiry, Verdict
+from feedd.state.index import Row
+from feedd.state.ledger import Told
 
 
 class Explanation(Struct, frozen=True):
@@ -72,6 +75,32 @@ def explain(
     names = [feed] if feed else sorted({*plan.route(card), *plan.configured})
     feeds = {name: Membership(inquiry, name).verdicts(card) for name in names}
     return Explanation(path, card.id, verdicts, feeds, former)
+
+
+def explain_gone(
+    id: str, row: Row | None, told: Told | None, feed: str | None, documents: Documents | None
+) -> Explanation:
+    """The same of an article whose file is gone, and which a run takes out of the feeds: what the index held of it
+    before, what was told of it, and which documents show it.
+    """
+    path, members = row.path if row else "", documents.members if documents else {}
+    feeds = [name for name in sorted(members) if id in members[name] and feed in {None, name}]
+    shown = any(id in ids for ids in members.values())
+    file = Verdict("file", shown, _gone(shown, told), path or id, path, remedy=_PUT_BACK if shown else "")
+    says = "still shows the article, as it was last written"
+    return Explanation(path, id, (file,), {name: (Verdict("documents", True, says, name),) for name in feeds})
+
+
+_PUT_BACK = "Put the file back to keep it; `feedd approve` lists, and lets go, what the guard keeps."
+
+
+def _gone(shown: bool, told: Told | None) -> str:
+    """What became of an article whose file is gone."""
+    if shown:
+        return "the file is gone; the article stays in the feeds until the next run, and longer if the guard keeps it"
+    if told and told.retracted is not None:
+        return f"the file is gone; the article left the feeds at {readable(told.retracted)}"
+    return "the file is gone; no feed shows the article"
 
 
 def possible_feeds(known: Pipeline, article: Article) -> set[str]:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from feedd.content.source import shown
 from feedd.content.text import key
-from feedd.desk import Desk
+from feedd.desk import Desk, quoted
 from feedd.feeds.formats import FORMATS
 from feedd.pipeline import Pipeline
+from feedd.state.index import Index, Row
 
 
 def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
@@ -22,14 +23,43 @@ def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
     `here`, by its id, or by its file name. Where both paths lead to a file the former wins, since messages name files
     like that, unless `./`, `../` or `/` says that the latter is meant.
     """
-    below, seen = named.removeprefix("./"), _below(Path(desk.tree.root), named, here)
-    for path in (seen, below) if named.startswith(("./", "../", "/")) else (below, seen):
-        if path and ((shown(path) == path and known.index.row(path)) or _is_there(desk, path)):
+    for path in _paths(Path(desk.tree.root), named, here):
+        if (shown(path) == path and known.index.row(path)) or _is_there(desk, path):
             return path
+    return _path_known(known.index, named)
+
+
+def remembered(known: Pipeline, named: str, here: Path) -> Row | None:
+    """What the index holds of the article that is called so, whatever lies on the disk."""
+    for path in _paths(known.config.content.path, named, here):
+        if shown(path) == path and (row := known.index.row(path)):
+            return row
+    found = _path_known(known.index, named)
+    return known.index.row(found) if found else None
+
+
+def told_of(known: Pipeline, named: str) -> str | None:
+    """The id that somebody names by it or by a file name and that was told to the world once, in whatever file."""
+    if shown(named) != named or known.ledger.told(named):
+        return named if shown(named) == named else None
+    file = named.rpartition("/")[2]
+    names = (quoted(one) for one in (file, file.rpartition(".")[0]) if one)
+    return next((id for name in names if (id := known.ledger.id_of_name(name))), None)
+
+
+def _paths(root: Path, named: str, here: Path) -> list[str]:
+    """The paths that somebody may mean, the likelier first."""
+    below, seen = named.removeprefix("./"), _below(root, named, here)
+    paths = (seen, below) if named.startswith(("./", "../", "/")) else (below, seen)
+    return [path for path in paths if path]
+
+
+def _path_known(index: Index, named: str) -> str | None:
+    """The path of the article with that id or that file name."""
     if shown(named) != named:  # no id and no name that is known holds such bytes
         return None
-    holders = known.index.holders(named)
-    return holders[0].path if holders else known.index.path_of_name(named)
+    holders = index.holders(named)
+    return holders[0].path if holders else index.path_of_name(named)
 
 
 def feed_names(known: Pipeline) -> set[str]:

@@ -165,7 +165,7 @@ def test_an_article_excluded_under_the_guard_is_in(tmp_path: Path) -> None:
     assert explanation.shown_in("all")
     assert [says(explanation, rule) for rule in ("content", "guard")] == [
         "is excluded by news/**",
-        "it would leave, but is held back: too many would at once, or the content cannot be listed",
+        "it would leave, but is held back: the guard keeps it in the feeds, since too many would leave at once",
     ]
     assert len(addresses(site, "all")) == 1
 

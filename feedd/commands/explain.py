@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from feedd.pipeline import Pipeline
     from feedd.reasons.places import Place
     from feedd.reasons.verdicts import Documents, Verdict
+    from feedd.state.index import Row
 
 _MOST = 5
 """Articles that are named in each list of a feed, unless it is said otherwise."""
@@ -63,9 +64,11 @@ def command(
         raise click.UsageError("FEED is named twice: leave out one of them.")
     if article is None and asked is None:
         raise click.UsageError("Missing argument 'ARTICLE': name one, or a feed by --feed.")
-    with _opened(file) as inquiry:
+    with _opened(file, article or "") as inquiry:
         if article and (path := inquiry.article(article)):
             inquiry.explain(path, article, feed or asked, as_json)
+        elif article and (id := inquiry.gone(article)):
+            inquiry.explain_gone(id, feed or asked, as_json)
         elif article is not None and (feed or asked):
             inquiry.refuse_article(article)
         else:
@@ -74,9 +77,9 @@ def command(
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator["_Question"]:
+def _opened(file: Path, article: str) -> Iterator["_Question"]:
     """A run on a copy of the state that writes nothing. A state that cannot be read is told of: what documents show
-    nobody knows then.
+    nobody knows then. Of what is called as the article is asked for, it notes what is known before the run.
     """
     from sqlite3 import DatabaseError
 
@@ -90,7 +93,7 @@ def _opened(file: Path) -> Iterator["_Question"]:
         say(database.unread)
     with closing(Pipeline(config, database, Rehearsal(config.output.path))) as pipeline:
         try:
-            yield _Question(file, pipeline, database.unread is None)
+            yield _Question(file, pipeline, database.unread is None, article)
         except DatabaseError as error:
             remedy = "`feedd build` puts it aside and begins a new one."
             what = f"is damaged: {error}"
@@ -100,11 +103,17 @@ def _opened(file: Path) -> Iterator["_Question"]:
 class _Question:
     """One pipeline, after a run that wrote nothing, and what documents showed before it, if that is `known`."""
 
-    def __init__(self, file: Path, pipeline: "Pipeline", known: bool) -> None:
+    def __init__(self, file: Path, pipeline: "Pipeline", known: bool, article: str) -> None:
+        from sqlite3 import DatabaseError
+
+        from feedd.named import remembered
         from feedd.reasons.verdicts import documents_of
 
         self.file, self.pipeline, self.here = file, pipeline, here()
         self.documents: Documents | None = documents_of(pipeline) if known else None
+        self._before: Row | None = None
+        with suppress(DatabaseError):  # of a damaged state, the run finds out more
+            self._before = remembered(pipeline, article, self.here) if article else None
         self.now = run(pipeline).now
 
     def article(self, named: str) -> str | None:
@@ -128,6 +137,22 @@ class _Question:
             click.echo(f"feedd: {named!r} is a feed as well: `feedd explain --feed {named}` is about that.", err=True)
         asked = former_name(self.pipeline, feed, self.here) if feed else None
         explanation = explain(self.pipeline, path, self.now, asked or name, self.file, self.documents)
+        print_json(explanation) if as_json else click.echo("\n".join(_explained(explanation, name, self.here)))
+
+    def gone(self, named: str) -> str | None:
+        """The id of the article that was called so before its file went."""
+        from feedd.named import find_feed, told_of
+
+        if self._before and self._before.id:
+            return self._before.id
+        return None if find_feed(self.pipeline, named, self.here) else told_of(self.pipeline, named)
+
+    def explain_gone(self, id: str, feed: str | None, as_json: bool) -> None:
+        """Answer for an article whose file is gone."""
+        from feedd.explain import explain_gone
+
+        name = self.feed(feed) if feed else None
+        explanation = explain_gone(id, self._before, self.pipeline.ledger.told(id), name, self.documents)
         print_json(explanation) if as_json else click.echo("\n".join(_explained(explanation, name, self.here)))
 
     def feed(self, named: str) -> str:
@@ -176,7 +201,7 @@ def _other_feeds(pipeline: "Pipeline", named: str) -> str:
 def _explained(explanation: "Explanation", feed: str | None, here: Path) -> Iterator[str]:
     """All verdicts; a feed that was asked for is answered for also where no rule of it was asked."""
     widths = _widths([*explanation.article, *(one for verdicts in explanation.feeds.values() for one in verdicts)])
-    yield printable(f"{explanation.path}  {explanation.id}".rstrip())
+    yield printable(f"{explanation.path}  {explanation.id}".strip())
     for verdict in explanation.article:
         yield from _verdict(verdict, widths, here)
     if explanation.former:
@@ -204,7 +229,7 @@ def _verdict(verdict: "Verdict", widths: tuple[int, int], here: Path) -> Iterato
     places = _places(verdict, here)
     says = printable(verdict.says)
     yield told + (f"{says:<{widths[1]}}  {_dim(places)}" if places else says)
-    if verdict.remedy and not verdict.passes:
+    if verdict.remedy:
         yield f"{'':{widths[0] + 9}}{printable(verdict.remedy)}"
 
 

@@ -47,9 +47,31 @@ def standing(inquiry: Inquiry, row: Row | None, path: str) -> Iterator[Verdict]:
         return
     yield _id(inquiry, row)
     if row.shown(inquiry.now) and _leaves(file.record, inquiry.now):
-        says = "it would leave, but is held back: too many would at once, or the content cannot be listed"
-        yield Verdict("guard", True, says, wanted_at=inquiry.places.setting(("guard", "fraction")))
+        yield _held_back(inquiry, path, file.record is None and not file_is_there(inquiry, path))
     yield from _decided(inquiry, inquiry.pipeline.index.article(row.key), file)
+
+
+def file_is_there(inquiry: Inquiry, path: str) -> bool:
+    """Whether anything lies at a path of content."""
+    return os.path.lexists(Path(inquiry.pipeline.desk.tree.root, path))
+
+
+def _held_back(inquiry: Inquiry, path: str, is_gone: bool) -> Verdict:
+    """That an article stays which its file, or that there is none, does not let stay."""
+    at, root = inquiry.places.setting(("guard", "fraction")), inquiry.pipeline.config.content.path
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        at = inquiry.places.setting(("content", "path"))
+        says = f"it would leave, but is held back, as all are: the content cannot be listed: {error.strerror or error}"
+        return Verdict("guard", True, says, path, wanted_at=at, remedy="Restore the content directory.")
+    kept = "the file is gone; the guard keeps the article" if is_gone else _HELD
+    says = f"{kept} in the feeds, since too many would leave at once"
+    mend = "Put the file back" if is_gone else "Mend the file or the settings"
+    return Verdict("guard", True, says, path, wanted_at=at, remedy=f"{mend}, or let it go: `feedd approve`.")
+
+
+_HELD = "it would leave, but is held back: the guard keeps it"
 
 
 def can_be_named(path: str) -> bool:
@@ -266,7 +288,7 @@ def _in_time(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict
     now, places = inquiry.now, inquiry.places
     naive = {one.field for one in (file.reading.problems if file.reading else ()) if one.kind == "naive-date"}
     zone = places.setting(("content", "timezone"), note="the date names no time zone")
-    over, at = article.date <= now, places.front(article.path, "date")
+    over, at = article.date <= now, places.date(article.path)
     says = f"{'public since' if over else 'appears at'} {readable(article.date)}"
     through = (zone,) if at.field in naive else ()
     yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field, through=through)

@@ -90,6 +90,12 @@ class Ledger:
         cursor = self._execute("UPDATE entry SET retracted = ? WHERE id = ? AND retracted IS NULL", (now, id))
         return cursor.rowcount > 0
 
+    def id_of_name(self, name: str) -> str | None:
+        """The first id of any entry that ends in a name, as those do that are made from names of files."""
+        query = "SELECT id FROM entry WHERE substr(id, -length(?)) = ? ORDER BY id LIMIT 1"
+        row = self._execute(query, (f"/{name}", f"/{name}")).fetchone()
+        return row[0] if row else None
+
     def public(self) -> int:
         """How many entries are public."""
         return int(self._execute("SELECT count(*) FROM entry WHERE retracted IS NULL").fetchone()[0])
