@@ -78,8 +78,10 @@ def test_of_named_files_alone_problems_are_told(site: Site) -> None:
     site.write("worse.md", "---\ntitle: x\n")
     result = feedd("site/content/bad.md")
 
-    assert result.stderr.splitlines()[0] == "bad.md"
-    assert result.stdout.startswith("files: 1 broken; problems: 1 error: 1 no-closing-fence.")
+    first, problem, counts = result.stdout.splitlines()
+    assert (first, problem.endswith("[no-closing-fence]")) == ("bad.md", True)
+    assert counts.startswith("files: 1 broken; problems: 1 error: 1 no-closing-fence.")
+    assert result.stderr == ""
     assert result.exit_code == 1
     assert feedd("site/content/sound.md").stdout == "files: 1 article; problems: none\n"
 
@@ -193,6 +195,13 @@ def test_a_configuration_that_cannot_be_used_is_annotated(site: Site) -> None:
     assert result.exit_code == 78
 
 
+def test_a_configuration_that_cannot_be_used_is_what_check_finds(site: Site) -> None:
+    site.configure("[output]\nlimitt = 3\n")
+    result = feedd()
+    assert result.stdout == "error: site/feedd.toml:6: output.limitt: is not a known key. Did you mean limit?\n"
+    assert (result.exit_code, result.stderr) == (78, "")
+
+
 def test_a_configuration_that_cannot_be_used_is_told_to_programs(site: Site) -> None:
     site.configure("[output]\nlimitt = 3\n")
     result = feedd("--json")
@@ -291,7 +300,9 @@ def test_a_hook_refuses_a_bad_article_and_lets_a_good_one_pass(hooked: Site) -> 
     assert git(hooked, "status", "--porcelain").stdout == ""
 
 
-@pytest.mark.parametrize("afterwards", [lambda path: path.write_text(article("New")), Path.unlink], ids=["mended", "gone"])
+@pytest.mark.parametrize(
+    "afterwards", [lambda path: path.write_text(article("New")), Path.unlink], ids=["mended", "gone"]
+)
 def test_a_hook_refuses_what_is_staged_whatever_the_working_copy_holds(
     afterwards: Callable[[Path], object], hooked: Site
 ) -> None:
@@ -341,7 +352,7 @@ def test_the_command_for_pre_commit_takes_files(site: Site) -> None:
     site.write("bad.md", "---\ntitle: x\n")
     arguments = [*shlex.split(here(PRE_COMMIT))[1:], "site/content/bad.md", "site/content/sound.md"]
     result = CliRunner().invoke(main, arguments)
-    assert (result.exit_code, result.stderr.splitlines()[0]) == (1, "bad.md")
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (1, "bad.md")
     assert CliRunner().invoke(main, [*arguments[:-2], "site/content/sound.md"]).exit_code == 0
 
 

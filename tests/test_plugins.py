@@ -188,7 +188,7 @@ def test_a_filter_that_fails_lets_nothing_in_and_is_named_with_the_article(besid
     assert beside.problems() == [problem]
     assert beside.site.titles("some") == ["Good"]
     assert set(beside.site.titles()) == {"Bad", "Good"}
-    assert problem.removeprefix("bad.md: ") in beside.feedd("check").stderr
+    assert problem.removeprefix("bad.md: ") in beside.feedd("check").stdout
 
 
 def test_an_upgraded_filter_that_fails_is_told_of(beside: Beside) -> None:

@@ -145,7 +145,7 @@ def test_a_broken_article_is_an_error_of_build_and_check_and_a_warning_in_the_lo
     for command in ("build", "check"):
         result = run(f"{FEEDD} {command} --config config/demo/feedd.toml", tmp_path)
         assert result.exit_code == 1
-        assert re.search(r"\berror\b.* publishedDateTime: '2024-02-30T08:00:00Z': day is out of range", result.stderr)
+        assert re.search(r"\berror\b.* publishedDateTime: '2024-02-30T08:00:00Z': day is out of range", result.output)
     assert " warning problem kind=bad-date file=news/2024-02-30-the-day-that-never-was.md line=5 " in said
     assert " error " not in said
     assert "For `feedd run`, which goes on, it is a warning in the log" in " ".join(README.text.split())

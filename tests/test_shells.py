@@ -233,7 +233,7 @@ def test_what_is_no_terminal_is_coloured_only_if_that_is_wanted(
     )
 
     assert done.returncode == 78
-    assert (RED in done.stderr) == coloured
+    assert (RED in done.stdout) == coloured
 
 
 @pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from feedd.checks.kinds import KINDS
 from feedd.cli import main
@@ -44,15 +44,16 @@ def outcome(site: Path, *options: str) -> str:
             CliRunner().invoke(main, arguments, env={"FEEDD_CONFIG": None}, catch_exceptions=False)
             for arguments in (["check", *options], ["build"])
         )
-    if (built.exit_code, built.stderr) == (checked.exit_code, checked.stderr):
-        said = said_by("check", checked) + "feedd build: the same\n"
+    said = said_by("check", checked.exit_code, checked.output)
+    if (built.exit_code, built.stderr) == (checked.exit_code, checked.output):
+        said += "feedd build: the same\n"
     else:
-        said = said_by("check", checked) + said_by("build", built)
+        said += said_by("build", built.exit_code, built.stderr)
     return said.replace(str(site), "/site")
 
 
-def said_by(command: str, result: Result) -> str:
-    return f"feedd {command}: exit code {result.exit_code}\n{result.stderr}"
+def said_by(command: str, exit_code: int, words: str) -> str:
+    return f"feedd {command}: exit code {exit_code}\n{words}"
 
 
 def compare(actual: str, name: str) -> None:

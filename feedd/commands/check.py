@@ -11,7 +11,7 @@ import click
 
 from feedd.commands.edges import here, now
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import CONFIGURATION, FINE, PROBLEMS, fail, print_json, progress, quiet, refuse, serious
+from feedd.commands.terminal import CONFIGURATION, FINE, PROBLEMS, mark, print_json, progress, quiet, refuse, serious
 from feedd.errors import ConfigError, FeeddError, Problem, Severity
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def command(
     folders) or --changed-since, only at settings and these, as a pre-commit hook or a pull request needs. `-` reads a
     list of files from standard input, one a line or ended by NUL. Files that are no content are passed over.
 
-    Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
+    What it finds is printed on standard output. Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
     """
     from feedd.checks.located import at_keys
     from feedd.config import load
@@ -79,8 +79,10 @@ def command(
         _print(form, problems, states, partial(_place, file, desk.config.content.path), desk.config.content.path)
     except ConfigError as error:
         if form == "text":
-            fail(error)
-        _print(form, error.problems, {}, partial(_place, file, here()), here())
+            for problem in error.problems:
+                click.echo(f"{mark(problem)} {problem}")
+        else:
+            _print(form, error.problems, {}, partial(_place, file, here()), here())
         sys.exit(CONFIGURATION)
     except FeeddError as error:
         refuse(str(error))
@@ -145,7 +147,7 @@ def _print(
             click.echo(line)
     else:
         for line in text(problems, style=_styled):
-            click.echo(line, err=True)
+            click.echo(line)
     files = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
     said = counts(problems) if problems else "none"
     click.echo(f"files: {files}; problems: {said}{_advice(problems)}", err=form == "github")
