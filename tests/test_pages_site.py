@@ -61,6 +61,27 @@ def test_index_counts_and_tells_the_newest(site: Site) -> None:
     assert index.xpath("//p[@class='news']/a/text()") == ["Of whales", "Of hills", "Of whales", "Of whales"]
 
 
+def test_article_is_shown_on_the_day_that_its_file_names_wherever_the_site_is(site: Site) -> None:
+    site.write("c.md", "---\ntitle: Of larks\ndate: 2024-05-20\npublished: true\nwebUrl: https://a.example/\n---\n")
+    site.configure('[pages]\n[content]\ntimezone = "Europe/Berlin"')
+    site.build()
+    documents = {path: etree.HTML(data) for path, data in site.documents().items() if path.endswith(".html")}
+    (shown, *_) = documents["all.html"].xpath("//article//time")
+
+    assert (shown.text, shown.get("datetime")) == ("20 May 2024, 00:00 CEST", "2024-05-19T22:00:00Z")
+    assert documents["index.html"].xpath("//time[@datetime='2024-05-19T22:00:00Z']/text()") == ["20 May 2024"] * 2
+
+
+def test_pages_follow_the_time_zone_that_is_configured(site: Site) -> None:
+    site.build()
+    site.configure('[pages]\n[content]\ntimezone = "Asia/Tokyo"')
+    site.build()
+    documents = site.documents()
+
+    assert b"2 May 2024, 17:00 JST</time>" in documents["all.html"]
+    assert [path for path, data in documents.items() if b" UTC</time>" in data or b"are in UTC" in data] == []
+
+
 def test_atom_and_rss_name_the_style_sheet_that_is_there(site: Site) -> None:
     site.build()
     documents = site.documents()

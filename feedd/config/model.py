@@ -94,7 +94,9 @@ class Content(Struct, frozen=True):
         "**/node_modules/**",
         "**/vendor/**",
     )
-    timezone: Annotated[TimeZone, Meta(description="The time zone of dates that do not say theirs.")] = "UTC"
+    timezone: Annotated[
+        TimeZone, Meta(description="The time zone of dates that do not say theirs, and of the dates on pages.")
+    ] = "UTC"
     own_pages: Annotated[
         PageUrl,
         Meta(

@@ -29,6 +29,7 @@ from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Struct, structs
@@ -82,13 +83,16 @@ class Link(Struct, frozen=True):
 
 
 class Moment(Struct, frozen=True, order=True):
-    """A moment in UTC: as RFC 3339 has it, and its parts; `clock` is such as `20:30`."""
+    """A moment: as RFC 3339 has it in UTC, and its parts in the time zone of the site, which `zone` names as it is then:
+    `CEST`, or `UTC-03` where that has no name. `clock` is such as `20:30`.
+    """
 
     iso: str
     year: int
     month: int
     day: int
     clock: str
+    zone: str
 
 
 class Story(Struct, frozen=True):
@@ -174,8 +178,8 @@ def _story(entry: Entry, config: Config) -> Story:
         link=web_url(entry.link),
         via=web_url(entry.via),
         excerpt=entry.summary or _shortened(plain(entry.html)),
-        published=_moment(entry.published),
-        updated=_moment(entry.updated),
+        published=_moment(entry.published, config),
+        updated=_moment(entry.updated, config),
         source=entry.author.name,
         icon=_picture(entry.author.avatar, config),
         topics=tuple(category.label or category.term for category in entry.categories),
@@ -208,7 +212,7 @@ def _of_feed(config: Config, feed: Feed, pieces: Sequence[bytes]) -> dict[str, A
     return {
         "feed": feed,
         "icon": icon,
-        "updated": None if feed.newest is None else _moment(feed.updated),
+        "updated": None if feed.newest is None else _moment(feed.updated, config),
         "links": links,
         "address": _preferred(links),
         "entries": _markup(b"\n".join(entries)),
@@ -266,7 +270,7 @@ def _row(listing: Listing, config: Config) -> Row:
         initial=next((letter.upper() for letter in name if letter.isalnum()), "#"),
         count=listing.count,
         whole=listing.whole,
-        newest=None if listing.newest is None else _moment(listing.newest),
+        newest=None if listing.newest is None else _moment(listing.newest, config),
         newest_title=listing.newest_title,
         newest_link=web_url(listing.newest_link),
         page=f"{listing.name}.html",
@@ -448,7 +452,7 @@ def _render(config: Config, name: str, what: str, values: dict[str, Any]) -> byt
 
 
 def _rendered(config: Config, templates: Path | None, name: str, values: dict[str, Any]) -> bytes:
-    return _environment(templates).get_template(name).render(site=config.site, **values).encode()
+    return _environment(templates).get_template(name).render(site=config.site, timezone=config.content.timezone, **values).encode()
 
 
 def _said(error: Exception) -> str:
@@ -650,13 +654,17 @@ def _markup(html: bytes) -> "Markup":
 # Values
 
 
-def _moment(moment: Instant) -> Moment:
+def _moment(moment: Instant, config: Config) -> Moment:
     try:
         when = datetime.fromtimestamp(moment, UTC)
     except (ValueError, OverflowError, OSError) as error:  # OSError: what the system's time cannot hold
         raise RenderError(Problem("render-failed", f"{moment} s after 1970 is in no calendar")) from error
-    iso = when.isoformat()
-    return Moment(iso.replace("+00:00", "Z"), when.year, when.month, when.day, iso[11:16])
+    iso = when.isoformat().replace("+00:00", "Z")
+    with suppress(OverflowError):  # on the first or the last day of the calendar: then it is shown in UTC
+        when = when.astimezone(ZoneInfo(config.content.timezone))
+    zone = when.tzname() or ""
+    zone = f"UTC{zone}" if zone[:1] in {"+", "-"} else zone
+    return Moment(iso, when.year, when.month, when.day, f"{when:%H:%M}", zone)
 
 
 def _picture(url: str, config: Config) -> str:

@@ -80,7 +80,7 @@ def _content(one: Proposal) -> Iterator[str]:
     if one.exclude:
         yield f"exclude = {_list((*Content().exclude, *one.exclude))}"
     if one.timezone:
-        yield from _comment("Of dates that do not say theirs.")
+        yield from _comment("Of dates that do not say theirs, and of the dates on pages.")
         yield f"timezone = {quoted(one.timezone)}"
     elif one.naive:
         yield from _comment(

@@ -213,6 +213,42 @@ def test_change_original_and_video_are_told() -> None:
     assert page.texts("span", **{"class": "kind"}) == ["Video"]
 
 
+@pytest.mark.parametrize(
+    ("zone", "moment", "exact", "shown"),
+    [
+        ("Europe/Berlin", 1709420400, "2024-03-02T23:00:00Z", "3 March 2024, 00:00 CET"),
+        ("Europe/Berlin", 1711846799, "2024-03-31T00:59:59Z", "31 March 2024, 01:59 CET"),
+        ("Europe/Berlin", 1711846800, "2024-03-31T01:00:00Z", "31 March 2024, 03:00 CEST"),
+        ("Europe/Berlin", 1729987200, "2024-10-27T00:00:00Z", "27 October 2024, 02:00 CEST"),
+        ("Europe/Berlin", 1729990800, "2024-10-27T01:00:00Z", "27 October 2024, 02:00 CET"),
+        ("America/Sao_Paulo", 1704076200, "2024-01-01T02:30:00Z", "31 December 2023, 23:30 UTC-03"),
+        ("Asia/Kathmandu", 1704047400, "2023-12-31T18:30:00Z", "1 January 2024, 00:15 UTC+0545"),
+        ("UTC", 1709420400, "2024-03-02T23:00:00Z", "2 March 2024, 23:00 UTC"),
+        ("Asia/Tokyo", 253402300799, "9999-12-31T23:59:59Z", "31 December 9999, 23:59 UTC"),
+    ],
+)
+def test_moment_is_shown_in_the_time_zone_of_the_site_and_told_to_programs_exactly(
+    zone: str, moment: int, exact: str, shown: str
+) -> None:
+    here = config(f'[content]\ntimezone = "{zone}"')
+    page = feed_page(replace(ENTRY, published=moment, updated=moment), config=here, updated=moment)
+    index = index_page(replace(LISTING, newest=moment), config=here)
+    day = shown.partition(",")[0]
+
+    assert page.texts("time", datetime=exact) == [shown, day]
+    assert index.texts("time") == index.texts("time", datetime=exact) == [day]
+    assert [one.texts("p")[-2].rpartition(". ")[2] for one in (page, index)] == [
+        f"All times are in {zone.replace('_', ' ')}."
+    ] * 2
+
+
+def test_story_that_changed_in_the_hour_that_the_clocks_repeat_changed_after_it_came_out() -> None:
+    here = config('[content]\ntimezone = "Europe/Berlin"')
+    page = entry_page(here, published=1729989000, updated=1729990800)
+
+    assert page.texts("time")[:2] == ["27 October 2024, 02:30 CEST", "27 October 2024, 02:00 CET"]
+
+
 def test_language_of_an_entry_and_of_the_site_reach_what_reads_aloud() -> None:
     page = feed_page(replace(ENTRY, language="ar"), ENTRY, language="de")
 
