@@ -83,8 +83,8 @@ class Link(Struct, frozen=True):
 
 
 class Moment(Struct, frozen=True, order=True):
-    """A moment: as RFC 3339 has it in UTC, and its parts in the time zone of the site, which `zone` names as it is then:
-    `CEST`, or `UTC-03` where that has no name. `clock` is such as `20:30`.
+    """A moment: as RFC 3339 has it in UTC, and its parts in the time zone of the site. `clock` is such as `20:30`, `zone`
+    the name of that zone at the moment, `CEST`, or `UTC-03` where it has none.
     """
 
     iso: str
@@ -452,7 +452,8 @@ def _render(config: Config, name: str, what: str, values: dict[str, Any]) -> byt
 
 
 def _rendered(config: Config, templates: Path | None, name: str, values: dict[str, Any]) -> bytes:
-    return _environment(templates).get_template(name).render(site=config.site, timezone=config.content.timezone, **values).encode()
+    template = _environment(templates).get_template(name)
+    return template.render(site=config.site, timezone=config.content.timezone, **values).encode()
 
 
 def _said(error: Exception) -> str:
