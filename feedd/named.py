@@ -8,6 +8,7 @@ import errno
 import os
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 from feedd.content.source import shown
@@ -27,6 +28,26 @@ def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
         if (shown(path) == path and known.index.row(path)) or _is_there(desk, path):
             return path
     return _path_known(known.index, named)
+
+
+def find_unmatched(root: Path, named: str, most: int = 100_000) -> str | None:
+    """The path of a file below the content directory that is called so, with or without its suffix, though no article
+    is: `[content]` may not ask for it. Of several the first by path; no more than `most` files are looked at.
+    """
+    ends = f"/{named}"
+    found = [
+        path
+        for path in islice(_files(root, most), most)
+        if f"/{path}".endswith(ends) or f"/{path}".rpartition(".")[0].endswith(ends)
+    ]
+    return min(found, key=lambda path: (not path.endswith(named), path), default=None)
+
+
+def _files(root: Path, most: int) -> Iterator[str]:
+    """All files below a directory, as paths from there, of so many folders; those behind symbolic links are none."""
+    for folder, _, names in islice(os.walk(root), most):
+        place = os.path.relpath(folder, root)
+        yield from (name if place == "." else f"{place}/{name}" for name in names)
 
 
 def remembered(known: Pipeline, named: str, here: Path) -> Row | None:

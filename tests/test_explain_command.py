@@ -1,11 +1,13 @@
 """The command `explain`: what it says of articles that are hard to find, and of feeds with many near misses."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from feedd.cli import main
+from feedd.named import find_unmatched
 from feedd.testing import Site
 
 NAMES = ["news/story-1.md", "story-1.md", "story-1", "tag:news.example,2020:articles/story-1"]
@@ -107,3 +109,33 @@ def test_a_name_that_nothing_ever_had_is_refused(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "no article 'story-9' below" in result.stderr
+
+
+# A file that is no article
+
+
+@pytest.mark.parametrize("named", ["c18-case.MD", "c18-case", "deep/c18-case.MD", "./content/deep/c18-case.MD"])
+def test_a_file_that_the_configuration_does_not_ask_for_is_found_by_its_name(named: str, tmp_path: Path) -> None:
+    site = built(tmp_path, 1)
+    site.write("deep/c18-case.MD", "x")
+    with contextlib.chdir(tmp_path):
+        result = explain(site, named)
+
+    assert result.exit_code == 0
+    assert words(result)[0] == "deep/c18-case.MD"
+    assert words(result)[1].startswith("no content is not matched by content.include: **/*.md")
+
+
+def test_a_feed_is_meant_rather_than_a_file_that_is_no_article(tmp_path: Path) -> None:
+    site = built(tmp_path, 1)
+    site.write("all.txt", "x")
+
+    assert words(explain(site, "all"))[0] == "all Example News"
+
+
+def test_the_search_for_a_file_by_its_name_ends(tmp_path: Path) -> None:
+    for number in range(20):
+        (tmp_path / f"{number}.txt").touch()
+
+    assert find_unmatched(tmp_path, "7") == "7.txt"
+    assert find_unmatched(tmp_path, "7", most=0) is None

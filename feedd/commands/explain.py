@@ -69,6 +69,8 @@ def command(
             inquiry.explain(path, article, feed or asked, as_json)
         elif article and (id := inquiry.gone(article)):
             inquiry.explain_gone(id, feed or asked, as_json)
+        elif article and (path := inquiry.unmatched(article)):
+            inquiry.explain(path, article, feed or asked, as_json)
         elif article is not None and (feed or asked):
             inquiry.refuse_article(article)
         else:
@@ -138,6 +140,13 @@ class _Question:
         asked = former_name(self.pipeline, feed, self.here) if feed else None
         explanation = explain(self.pipeline, path, self.now, asked or name, self.file, self.documents)
         print_json(explanation) if as_json else click.echo("\n".join(_explained(explanation, name, self.here)))
+
+    def unmatched(self, named: str) -> str | None:
+        """The path of the file that is called so and holds no article that is known, unless a feed is called so."""
+        from feedd.named import find_feed, find_unmatched
+
+        is_feed = find_feed(self.pipeline, named, self.here)
+        return None if is_feed else find_unmatched(self.pipeline.config.content.path, named)
 
     def gone(self, named: str) -> str | None:
         """The id of the article that was called so before its file went."""
