@@ -83,8 +83,8 @@ class Link(Struct, frozen=True):
 
 
 class Moment(Struct, frozen=True, order=True):
-    """A moment: as RFC 3339 has it in UTC, and its parts in the time zone of the site. `clock` is such as `20:30`, `zone`
-    the name of that zone at the moment, `CEST`, or `UTC-03` where it has none.
+    """A moment: as RFC 3339 has it in UTC, and its parts in the time zone of the site. `clock` is such as `20:30`,
+    `zone` the name of that zone at the moment, such as `CEST`, or `UTC-03` where it has none.
     """
 
     iso: str
