@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from feedd.content.article import Article
 from feedd.desk import rules_of
-from feedd.feeds.select import Card, Traits, admits, newest, readable
+from feedd.feeds.select import Card, Traits, admits, newest, readable, shortfall
 from feedd.pipeline import Pipeline
 from feedd.reasons.membership import Membership, Wish
 from feedd.reasons.places import Place, Places
@@ -41,7 +41,9 @@ class Miss(Struct, frozen=True):
 
 
 class Group(Struct, frozen=True):
-    """All that one rule alone keeps out: how many, and the newest of them."""
+    """All that one rule alone keeps out: how many, and the nearest of them: those that a minimum keeps out by how much
+    they lack, all others by their date, the newest first.
+    """
 
     rule: str
     count: int
@@ -57,7 +59,8 @@ class Coming(Struct, frozen=True):
 
 class View(Struct, frozen=True):
     """A feed: its documents below the output directory, what it asks for, how many entries it has and the first of
-    them, in its order; what it nearly has, by rule; how many articles time alone lets in, and the first of those.
+    them, in its order; what it nearly has, by rule; how many articles time alone lets in, and the first of those. What
+    has another topic than the feed of a topic is no near miss, nor is another provider's article for a provider's feed.
 
     `not_public` counts the articles of the whole site that nobody sees, by what keeps them (`Index.articles`);
     `held_back` names, if that was asked, those that their authors do not publish and that the feed would take.
@@ -125,7 +128,7 @@ def _sorted_out(
         if card.shown(now):
             if not against:
                 inside.add(card.id)
-            elif len(against) == 1:
+            elif len(against) == 1 and against != [feed.defined_by]:
                 missed.setdefault(against[0], []).append(card)
         elif card.since > now and not {*against} - {"schedule"} and (when := _comes(feed, card)) is not None:
             coming.append((when, card))
@@ -147,7 +150,10 @@ def _group(pipeline: Pipeline, feed: Membership, rule: str, cards: list[Card], m
     def verdict(card: Card) -> Verdict:
         return next(ruling.explained() for ruling in feed.rulings(card) if ruling.rule == rule)
 
-    first = sorted(cards, key=newest)[:most]
+    def nearest(card: Card) -> tuple[int, int, str]:
+        return shortfall(card, feed.spec) if rule == "minimum" else 0, *newest(card)
+
+    first = sorted(cards, key=nearest)[:most]
     return Group(rule, len(cards), tuple(Miss(_item(pipeline, card), verdict(card)) for card in first))
 
 

@@ -618,8 +618,12 @@ def test_explain_says_in_exactly_of_what_is_in_the_documents(
                     (one.refusals(feed)[0].rule, path)
                     for path, one in explanations.items()
                     if is_public(one, feed) and len(one.refusals(feed)) == 1
-                }
+                } - {(OWN_RULES.get(feed.partition("/")[0], ""), path) for path in PATHS}
                 assert all(miss.verdict in refusals_of(explanations, miss, feed) for miss in every_miss(found))
+
+
+OWN_RULES = {"topics": "topics", "providers": "providers"}
+"""What makes an automatic feed: nothing misses it by that alone."""
 
 
 def is_public(explanation: Explanation, feed: str) -> bool:

@@ -264,3 +264,22 @@ def test_looking_at_a_feed_writes_nothing(tmp_path: Path) -> None:
         before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
         view(pipeline, "all", site.now, site.file, documents_of(pipeline))
         assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_what_is_about_something_else_is_no_near_miss_of_a_feed_that_is_about_one_thing(tmp_path: Path) -> None:
+    site = Site(tmp_path, '[output]\ncollections = ["articles"]\n')
+    site.story("a.md", topics=["AI"])
+    site.story("b.md", topics=["Cars"])
+    site.story("c.md", topics=["AI"], category="news")
+    site.story("d.md", topics=["AI"], provider={"domain": "other.example"})
+    assert missed(viewed(site, "topics/ai")) == {"collection": ["c.md"]}
+    assert missed(viewed(site, "topics/cars")) == {}
+    assert missed(viewed(site, "providers/other.example")) == {}
+
+
+def test_what_a_minimum_keeps_out_comes_by_what_it_lacks(tmp_path: Path) -> None:
+    site = Site(tmp_path, f"{HOT}min_heat = 50\nmin_quality = 10\n")
+    for day, (heat, quality) in enumerate([(10, 10), (49, 10), (-1, 10), (50, 7), (49, 0), (10, 99)], 1):
+        site.story(f"{day}.md", heat=heat, quality=quality, publishedDateTime=f"2024-05-0{day}T08:00:00Z")
+    assert missed(viewed(site, "hot")) == {"minimum": ["2.md", "4.md", "5.md", "6.md", "1.md", "3.md"]}
+    assert missed(viewed(site, "hot", 1)) == {"minimum": ["2.md"]}

@@ -218,6 +218,12 @@ def enough(card: Card, spec: Spec) -> bool:
     )
 
 
+def shortfall(card: Card, spec: Spec) -> int:
+    """By how much quality and heat together fall short of what the feed wants now."""
+    wanted = ((spec.min_quality, card.traits.quality), (spec.min_heat, card.traits.heat))
+    return sum(max(0, least - value) for least, value in wanted if least is not None)
+
+
 def leaves(card: Card, spec: Spec) -> int | None:
     """The moment at which a card grows too old for a feed."""
     return None if spec.max_age is None else card.since + spec.max_age

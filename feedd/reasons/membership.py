@@ -186,6 +186,13 @@ class Membership:
         return held(self.spec, self._edition, self._now, set(), self._catalogue.get).cards
 
     @property
+    def defined_by(self) -> str:
+        """The rule that makes it the feed of a topic or of a provider; empty for any other."""
+        if self._config:
+            return ""
+        return {TOPICS: "topics", PROVIDERS: "providers"}.get(self.name[: self.name.rfind("/") + 1], "")
+
+    @property
     def members(self) -> tuple[Card, ...]:
         """The articles that are in the feed, in its order."""
         return self._members
