@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from feedd.checks import articles, files, settings
 from feedd.checks.articles import Survey
 from feedd.checks.nearby import nearby
+from feedd.config import socket_in
 from feedd.desk import Desk, Record
 from feedd.errors import Problem, SourceError
 from feedd.feeds import pages
@@ -25,18 +26,24 @@ if TYPE_CHECKING:
 
 
 def check(
-    desk: Desk, file: Path, now: int, world: "World | None" = None, progress: Progress | None = None
+    desk: Desk,
+    file: Path,
+    now: int,
+    world: "World | None" = None,
+    progress: Progress | None = None,
+    instead_of: Path | None = None,
 ) -> tuple[list[Problem], dict[str, int]]:
     """All problems, those of settings and surroundings first, then by file; and how many files are in each state.
 
-    `file` is that of the configuration. Without a `world` the surroundings are left alone.
+    `file` is that of the configuration, `instead_of` the one in force whose place it is yet to take. Without a `world`
+    the surroundings are left alone.
     """
     found = list(_of_settings(desk, file))
     survey = Survey()
     try:
         changes = desk.tree.scan({})
     except SourceError as error:
-        around = _around(desk, file, (), survey, now, world) if world else ()
+        around = _around(desk, file, (), survey, now, world, instead_of) if world else ()
         return [*found, *around, error.problem], survey.states
     of_names = [*files.twins(changes.added), *files.lookalikes(desk.tree, files.strays(desk.config, desk.tree))]
     with Workers(desk) as workers:
@@ -46,7 +53,7 @@ def check(
     found += settings.collections(desk, file, survey.collections)
     found += settings.selectors(desk, file, survey)
     if world:
-        found += _around(desk, file, changes.added, survey, now, world)
+        found += _around(desk, file, changes.added, survey, now, world, instead_of)
     return [*found, *changes.problems, *of_names, *of_articles], survey.states
 
 
@@ -96,13 +103,14 @@ def _counted(
 
 
 def _around(
-    desk: Desk, file: Path, paths: Sequence[str], survey: Survey, now: int, world: "World"
+    desk: Desk, file: Path, paths: Sequence[str], survey: Survey, now: int, world: "World", instead_of: Path | None
 ) -> Iterator[Problem]:
     """What is wrong around: directories, the machine, the service."""
     from feedd.checks import identity, machine, places, service  # a hook needs nothing of what they import
 
-    config, unit, daemon = desk.config, service.unit(world), service.daemon(desk.config, world)
-    mine = unit if unit and service.is_for(unit, file) else None
+    config, unit, in_force = desk.config, service.unit(world), instead_of or file
+    daemon = service.daemon(socket_in(instead_of) if instead_of else config.control.socket, world)
+    mine = unit if unit and service.is_for(unit, in_force) else None
     who = world.account(mine.user) if mine else None
     who = None if who and who.uid == world.uid else who
     yield from places.directories(config, world, who)
@@ -120,5 +128,5 @@ def _around(
     if daemon.runs is False:
         yield from machine.ports(config, world)
     if unit:
-        yield from service.of_unit(unit, config, file, survey.states.get("article", 0))
-    yield from service.of_daemon(daemon, config, file)
+        yield from service.of_unit(unit, config, in_force, survey.states.get("article", 0))
+    yield from service.of_daemon(daemon, in_force, None if instead_of else config.fingerprint)

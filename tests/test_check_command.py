@@ -136,6 +136,23 @@ def test_some_files_need_the_content_directory(site: Site) -> None:
     assert [kind for kind, _ in kinds("-", text=b"")] == ["no-content"]
 
 
+def test_a_configuration_is_looked_at_as_if_it_took_the_place_of_another(site: Site) -> None:
+    site.write("bad.md", "---\ntitle: x\n")
+    new = site.folder.parent / "new.toml"
+    new.write_text(site.file.read_text())
+    arguments = ["check", "--json", "--config", str(new)]
+    found = [
+        [(one["kind"], one["file"]) for one in json.loads(CliRunner().invoke(main, more).stdout)["problems"]]
+        for more in (arguments, [*arguments, "--against", str(site.file)])
+    ]
+    assert found == [[("no-content", str(new))], [("no-closing-fence", "bad.md")]]
+
+
+def test_a_configuration_cannot_be_looked_at_against_one_that_is_not_there(site: Site) -> None:
+    result = feedd("--against", "feedd.toml")
+    assert (result.exit_code, result.stderr) == (2, "feedd: no file 'feedd.toml'. Name one that there is.\n")
+
+
 # What Git tells
 
 

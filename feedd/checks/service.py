@@ -179,19 +179,21 @@ class Daemon:
     problem: Problem | None = None
 
 
-def daemon(config: Config, world: World) -> Daemon:
-    """The daemon of a configuration, asked shortly."""
-    if config.control.socket is None:
+def daemon(socket: Path | None, world: World) -> Daemon:
+    """The daemon that listens at a socket, asked shortly."""
+    if socket is None:
         return Daemon(False)
     try:
-        return Daemon(True, read(world.status(config.control.socket), StatusReply).status)
+        return Daemon(True, read(world.status(socket), StatusReply).status)
     except ControlError as error:
         runs = {"not-running": False, "not-permitted": None}.get(error.problem.kind, True)
         return Daemon(runs, problem=error.problem if runs else None)
 
 
-def of_daemon(daemon: Daemon, config: Config, file: Path) -> Iterator[Problem]:
-    """Where a daemon that runs is not what is configured."""
+def of_daemon(daemon: Daemon, file: Path, fingerprint: str | None) -> Iterator[Problem]:
+    """Where a daemon that runs is not what is configured: by this file, with this fingerprint unless another
+    configuration is yet to take the file's place.
+    """
     if daemon.problem:
         yield daemon.problem
     status = daemon.status
@@ -206,9 +208,11 @@ def of_daemon(daemon: Daemon, config: Config, file: Path) -> Iterator[Problem]:
             remedy = "Give each its own control.socket, state.path and output.path."
             yield _problem("daemon-other", what, remedy, "control.socket")
             return
+    if fingerprint is None:
+        return
     if status.configuration.last_error:
         what = f"the daemon refused the configuration: {status.configuration.last_error[0]}"
         yield _problem("daemon-refused", what, "Mend it, then run `feedd reload`.", severity="error")
-    elif status.configuration.fingerprint != config.fingerprint:
+    elif status.configuration.fingerprint != fingerprint:
         what = "the daemon works by the configuration from before this file was changed"
         yield _problem("daemon-behind", what, "Run `feedd reload`.")

@@ -37,6 +37,12 @@ def _show_kinds(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.command(epilog="Example: feedd check --changed-since origin/main --format github")
 @configured
 @jsonable
+@click.option(
+    "--against",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The configuration in force: --config is looked at as if it took the place of this file.",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--changed-since", metavar="REV", help="Only files that were changed since Git's REV, and new ones.")
 @click.option("--content-only", is_flag=True, help="Look at settings and content, not at the surroundings.")
@@ -47,6 +53,7 @@ def _show_kinds(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 def command(
     file: Path,
     as_json: bool,
+    against: Path | None,
     strict: bool,
     changed_since: str | None,
     content_only: bool,
@@ -60,7 +67,11 @@ def command(
     folders) or --changed-since, only at settings and these, as a pre-commit hook or a pull request needs. `-` reads a
     list of files from standard input, one a line or ended by NUL. Files that are no content are passed over.
 
-    What it finds is printed on standard output. Exits with 1 for errors, 2 for what cannot be asked, 78 for a configuration that cannot be used.
+    With --against, --config names a configuration that is yet to take the place of that one: relative paths are those
+    that they will be when it lies there.
+
+    What it finds is printed on standard output. Exits with 1 for errors, 2 for what cannot be asked, 78 for a
+    configuration that cannot be used.
     """
     from feedd.checks.located import at_keys
     from feedd.config import load
@@ -68,13 +79,13 @@ def command(
 
     form = form or ("json" if as_json else "text")
     ignored = _kinds(ignore)
-    _refuse_what_cannot_be(files, changed_since)
+    _refuse_what_cannot_be(files, changed_since, against)
     try:
-        desk = Desk(load(file), thorough=True)
+        desk = Desk(load(file, instead_of=against), thorough=True)
         if files or changed_since is not None:
             found, states = _check_some(desk, file, files, changed_since)
         else:
-            found, states = _check_all(desk, file, content_only, form)
+            found, states = _check_all(desk, file, against, content_only, form)
         problems = at_keys(desk.config, file, (problem for problem in found if problem.kind not in ignored))
         _print(form, problems, states, partial(_place, file, desk.config.content.path), desk.config.content.path)
     except ConfigError as error:
@@ -90,20 +101,21 @@ def command(
     sys.exit(PROBLEMS if serious(problems) or doubtful else FINE)
 
 
-def _refuse_what_cannot_be(files: Sequence[Path], changed_since: str | None) -> None:
+def _refuse_what_cannot_be(files: Sequence[Path], changed_since: str | None, against: Path | None) -> None:
     if files and changed_since is not None:
         refuse("FILE and --changed-since name the files twice. Leave one of them out.")
-    missing = next((one for one in files if str(one) != "-" and not os.path.lexists(one)), None)
+    named = files if against is None else (against, *files)
+    missing = next((one for one in named if str(one) != "-" and not os.path.lexists(one)), None)
     if missing:
         refuse(f"no file {str(missing)!r}. Name one that there is.")
 
 
-def _check_all(desk: "Desk", file: Path, content_only: bool, form: str) -> "Found":
+def _check_all(desk: "Desk", file: Path, against: Path | None, content_only: bool, form: str) -> "Found":
     from feedd.check import check
     from feedd.checks.world import this_world
 
     world = None if content_only else this_world()
-    return check(desk, file, now(), world, progress() if form == "text" else quiet)
+    return check(desk, file, now(), world, progress() if form == "text" else quiet, against)
 
 
 def _check_some(desk: "Desk", file: Path, files: Sequence[Path], revision: str | None) -> "Found":

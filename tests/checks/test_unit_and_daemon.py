@@ -9,6 +9,7 @@ from feedd import __version__
 from feedd.check import check
 from feedd.checks.service import Daemon, Unit, daemon, unit
 from feedd.checks.world import Who, World, systemctl
+from feedd.config import load
 from feedd.desk import Desk
 from feedd.status import InForce, Status, StatusReply, told
 from feedd.testing import NOON, Site, quiet_world, running
@@ -176,7 +177,7 @@ def test_a_unit_for_another_configuration_is_a_suggestion_and_nothing_else(site:
 
 
 def test_without_a_daemon_it_does_not_run(site: Site) -> None:
-    assert daemon(site.config, quiet_world()) == Daemon(False)
+    assert daemon(site.config.control.socket, quiet_world()) == Daemon(False)
 
 
 def test_a_daemon_that_runs_by_this_configuration_is_no_problem(site: Site) -> None:
@@ -195,6 +196,19 @@ def test_a_configuration_that_the_daemon_has_not_loaded_is_said(site: Site) -> N
         site.configure("[watch]\nconfiguration = false\n[output]\nlimit = 3\n")
         found = check(Desk(site.config, thorough=True), site.file, site.now, quiet_world(status=real))[0]
     assert [one.kind for one in found] == ["daemon-behind"]
+
+
+def test_a_configuration_that_is_yet_to_be_loaded_is_no_other_daemons(site: Site) -> None:
+    new = site.folder / "feedd.toml.new"
+    new.write_text(site.file.read_text() + '[output]\nlimit = 3\n[control]\nsocket = "other.sock"\n')
+    real = World(uid=0).status
+    with running(site):
+        desk = Desk(load(new, site.file), thorough=True)
+        asks = quiet_world(status=real, systemctl=lambda _: SHOWN.replace("/etc/feedd/feedd.toml", str(site.file)))
+        found = check(desk, new, site.now, asks, instead_of=site.file)[0]
+        alone = check(desk, new, site.now, asks)[0]
+    assert {one.kind for one in found} == {"unit-program", "unit-closed"}
+    assert [one.kind for one in alone] == ["unit-other"]
 
 
 def test_what_listens_while_the_daemon_runs_is_the_daemon(site: Site) -> None:
