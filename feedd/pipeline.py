@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from feedd import __version__, installed
 from feedd.config import Config
-from feedd.content.article import Link
+from feedd.content.article import REVISION, Link
 from feedd.content.source import Changes, tree_of
 from feedd.content.taxonomy import NOTHING, fingerprint
 from feedd.desk import Desk, decode_known, decode_problems
@@ -332,7 +332,8 @@ class Pipeline:
     def _renew(self) -> bool:
         """Whether configuration, taxonomy or feedd itself changed, so that every entry has to be looked at again."""
         config = self.config
-        parsing = f"{__version__} {config.parsing_fingerprint} {config.site.id_authority},{config.site.id_date}"
+        parsing = f"{__version__} {REVISION} {config.parsing_fingerprint}"
+        parsing += f" {config.site.id_authority},{config.site.id_date}"
         parsing += _of_packages(installed.FILTERS, config.filters)
         if self._changed("parsing", parsing):
             self.index.forget_stamps()

@@ -386,11 +386,11 @@ def test_pages_among_articles_are_told_of(tmp_path: Path) -> None:
 
 
 def test_a_key_that_may_keep_an_article_back_elsewhere_is_warned_of(tmp_path: Path) -> None:
-    posts = {"posts/a.md": plain("A", publishDate="2099-01-01", tags=["x"])}
+    posts = {"posts/a.md": plain("A", published_at="2099-01-01", tags=["x"])}
     notes = report(write(tmp_path / "site", posts))["notes"]
     severities = {one["what"].split("`")[1]: one["severity"] for one in notes if one["kind"] == "key-not-read"}
 
-    assert severities == {"publishDate": "warning", "tags": "suggestion"}
+    assert severities == {"published_at": "warning", "tags": "suggestion"}
 
 
 def test_articles_elsewhere_are_told_of(tmp_path: Path) -> None:

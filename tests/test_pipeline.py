@@ -11,6 +11,7 @@ from typing import Any
 import feedparser
 import pytest
 
+from feedd.content.article import REVISION
 from feedd.pipeline import Report
 from feedd.testing import NOON, Site
 
@@ -612,6 +613,25 @@ def test_embargoed_article_changes_no_byte_before_its_instant(site: Site, tmp_pa
         report = site.build()
         assert SECRET.lower() not in repr(report).lower()
         assert site.documents() == without.documents()
+
+
+@pytest.mark.parametrize("earlier", [{"date": zulu(NOON - DAY), "publishedDateTime": None}, {}], ids=["date", "both"])
+def test_what_hugo_publishes_later_is_not_seen_earlier(site: Site, earlier: dict[str, Any]) -> None:
+    site.story("later.md", f"{SECRET} title", publishDate=zulu(NOON + HOUR), **earlier)
+    for moment in (NOON, NOON + HOUR - 1, NOON + HOUR):
+        site.now = moment
+        site.build()
+        assert (f"{SECRET} title".encode() in everywhere(site)) == (moment == NOON + HOUR)
+
+
+def test_a_state_of_another_way_to_read_is_read_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier feedd took for public may be under embargo as this one reads it."""
+    site.build()
+    assert site.build().read == 0
+
+    monkeypatch.setattr("feedd.pipeline.REVISION", REVISION + 1)
+
+    assert site.build().read == 3
 
 
 CLOCKS = {

@@ -374,6 +374,13 @@ BROKEN = {
         LINES["publishedDateTime"],
         "publishedDateTime",
     ),
+    "impossible-publish-date": broken(
+        "bad-date",
+        "'2024-02-30': day is out of range for month",
+        story(publishDate="2024-02-30"),
+        LINES["topics"] + 2,
+        "publishDate",
+    ),
     "impossible-expiry": broken(
         "bad-date", "'soon': is not a date", story(expiryDate="soon"), LINES["topics"] + 2, "expiryDate"
     ),
@@ -505,6 +512,20 @@ TIME = {
         [WHEN],
         wait(10),
         {"a.md": story(publishedDateTime="2024-06-01T12:00:10Z")},
+    ),
+    "embargo-of-a-later-publish-date": Way(
+        "embargo",
+        "appears at 2024-06-01T12:00:10Z",
+        [f"a.md:{LAST}: publishDate"],
+        wait(10),
+        {"a.md": story(publishDate="2024-06-01T12:00:10Z")},
+    ),
+    "embargo-of-a-publish-date-beside-a-date": Way(
+        "embargo",
+        "appears at 2024-06-02T00:00:00Z",
+        ["a.md:12: publishDate"],
+        wait(12 * HOUR),
+        {"a.md": without("publishedDateTime").replace("\n---\n", "\ndate: 2024-01-01\npublishDate: 2024-06-02\n---\n")},
     ),
     "embargo-of-a-date-without-zone": Way(
         "embargo",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from feedd.content import header
-from feedd.content.article import Article
+from feedd.content.article import Article, key_of_date
 from feedd.content.links import host
 from feedd.content.text import key
 from feedd.desk import Desk, Record, decode_article, decode_problems, duplicate_id
@@ -138,7 +138,7 @@ def _note_names(desk: Desk, article: Article, survey: Survey) -> None:
 def _announced(desk: Desk, article: Article, now: int) -> Iterator[Problem]:
     """Moments that are yet to come and most likely were not meant so."""
     if article.date > now + _FAR:
-        line, name = _first_line(desk, article.path, ("publishedDateTime", "date"))
+        line, name = _line_of_date(desk, article.path)
         what = f"is {readable(article.date)}, more than a year from now; the article is not shown before"
         yield Problem("far-date", what, "Mend the year, if it is a slip.", article.path, line, name, "warning")
     if article.modified is not None and article.modified > max(now, article.date):
@@ -207,6 +207,13 @@ def _first_line(desk: Desk, path: str, names: tuple[str, ...]) -> tuple[int | No
     head = _head(desk, path)
     name = next((name for name in names if head and head.mapping.get(name) is not None), names[0])
     return (head.line(name) if head else None), name
+
+
+def _line_of_date(desk: Desk, path: str) -> tuple[int | None, str]:
+    """The line and the name of the field that says since when an article is public."""
+    head = _head(desk, path)
+    name = key_of_date(head.mapping, desk.rules.zone) if head else ""
+    return (head.line(name) if head else None), name or "publishedDateTime"
 
 
 def _head(desk: Desk, path: str) -> header.Header | None:

@@ -21,7 +21,7 @@ _ENDS = ("md", "markdown", "mdown", "mkdn", "mkd", "mdwn", "mdtxt", "mdx", "txt"
 _SUFFIXES = {"", *(f".{end}" for end in _ENDS)}
 _HEAD = 4096
 _FENCE = re.compile(rb"(?:\xef\xbb\xbf)?\s*---[ \t]*\r?\n")
-_KEYS = re.compile(rb"^(title|published|publishedDateTime|date)[ \t]*:", re.MULTILINE)
+_KEYS = re.compile(rb"^(title|published|publishedDateTime|publishDate|date)[ \t]*:", re.MULTILINE)
 
 
 def twins(paths: Iterable[str]) -> Iterator[Problem]:

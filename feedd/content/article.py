@@ -7,6 +7,7 @@ taxonomy, other articles, or what time it is. Times are whole seconds since the 
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -22,6 +23,8 @@ from feedd.errors import BrokenArticle, Problem
 if TYPE_CHECKING:
     from feedd.content.header import Header
 
+REVISION = 2
+"""Counts up whenever the same bytes and rules may give another reading than before, so that states are read anew."""
 MAX_RELATED = 20
 """Related links kept of an article; selection shows at most five of them."""
 _MAX_ITEMS = 100  # of any other list: who writes more has made a mistake, which must not cost memory
@@ -188,7 +191,7 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     if rules.thorough:
         from feedd.content.doubts import doubts  # late: builds do not ask
 
-        notes.problems += doubts(head.mapping, values)
+        notes.problems += doubts(head.mapping, values, key_of_date(head.mapping, rules.zone))
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
         return _broken(path, data, problems, hidden or values["removed"])
@@ -232,7 +235,9 @@ def _held(head: "Header", published: bool | None, by_default: bool, notes: "_Not
 
 
 # Keys that decide whether and when an article is seen: where one is doubled, nobody knows what its author meant.
-_DECISIVE = frozenset({"published", "deleted", "removed", "draft", "publishedDateTime", "date", "expiryDate"})
+_DECISIVE = frozenset(
+    {"published", "deleted", "removed", "draft", "publishedDateTime", "publishDate", "date", "expiryDate"}
+)
 
 
 def _misspelt(head: "Header", notes: "_Notes") -> dict[str, str]:
@@ -242,7 +247,8 @@ def _misspelt(head: "Header", notes: "_Notes") -> dict[str, str]:
     decisive: dict[str, str] = {}
     for name in [name for name in head.mapping if name not in _KNOWN]:
         meant = _meant(name) if isinstance(name, str) else ""
-        hides = meant in _DECISIVE and meant != "date"  # without any date the article is broken anyway
+        # Without any date the article is broken anyway; beside another key, `date` decides nothing.
+        hides = meant in _DECISIVE and not (meant == "date" and any(head.mapping.get(key) for key in _TOGETHER))
         if meant and (hides or meant not in head.mapping or meant.lower() == name.lower()):
             withheld = ", so the article is not published" if hides else ""
             notes.warn("unknown-key", name, f"is not known{withheld}", f"Did you mean `{meant}`?")
@@ -271,8 +277,12 @@ def _swapped(one: str, other: str) -> bool:
 
 
 # What other tools call it: whoever writes this means that the article is not to be seen, now or later.
-_HABITS = {"unpublished": "published"} | dict.fromkeys(
-    ("expires", "expiry", "expiry_date", "expiration", "expirationdate", "expiresat", "unpublishdate"), "expiryDate"
+_HABITS = (
+    {"unpublished": "published"}
+    | dict.fromkeys(
+        ("expires", "expiry", "expiry_date", "expiration", "expirationdate", "expiresat", "unpublishdate"), "expiryDate"
+    )
+    | dict.fromkeys(("publish_date", "publish-date", "pubdate", "pub_date"), "publishDate")
 )
 
 
@@ -330,9 +340,10 @@ Reader = Callable[[Any, str, _Notes], Any]
 class Field(Struct, frozen=True):
     """One attribute of `Article`: the keys it is read from, in order, how, and what stands for an absent value.
 
-    The first key with a usable value wins. An unusable one breaks the article where `vital`, else it is reported and
-    left aside. `required` breaks the article when there is none. `shown`: it is only read of an article that is
-    published, so that nothing of a draft that nobody needs gets any further.
+    The first key with a usable value wins; of those in `together` all are read, and the greatest of their values wins.
+    An unusable one breaks the article where `vital`, else it is reported and left aside. `required` breaks the article
+    when there is none. `shown`: it is only read of an article that is published, so that nothing of a draft that nobody
+    needs gets any further.
     """
 
     attribute: str
@@ -342,12 +353,14 @@ class Field(Struct, frozen=True):
     vital: bool = False
     required: bool = False
     shown: bool = False
+    together: frozenset[str] = frozenset()
 
     def value(self, mapping: Mapping, notes: _Notes) -> Any:
         """The value of this field in a front matter; what is wrong goes to the notes."""
+        greatest: Any = None
         for name in self.keys:
             raw = mapping.get(name)
-            if raw is None:
+            if raw is None or (greatest is not None and name not in self.together):
                 continue
             try:
                 value = self.read(raw, name, notes)
@@ -356,8 +369,12 @@ class Field(Struct, frozen=True):
                 if self.vital:
                     return self.absent
                 continue
-            if value != "" or not self.required:
+            if name in self.together:
+                greatest = value if greatest is None else max(greatest, value)
+            elif value != "" or not self.required:
                 return value
+        if greatest is not None:
+            return greatest
         if self.required:
             notes.fail("missing", self.keys[0], "is missing", f"Write `{self.keys[0]}: …`.")
         return self.absent
@@ -546,10 +563,15 @@ def _link(item: Mapping, name: str, notes: _Notes) -> Link | None:
 
 _LINK_KEYS = ("webUrl", "originalUrl", "sourceUrl", "link")
 
+# Both mean nothing but publication: of two that differ the later one counts, so that nothing is seen too early.
+_TOGETHER = frozenset({"publishedDateTime", "publishDate"})
+
 FIELDS = (
     Field("title", ("title",), _plain, vital=True, required=True),
     Field("excerpt", ("excerpt",), _plain, shown=True),
-    Field("date", ("publishedDateTime", "date"), _instant, 0, vital=True, required=True),
+    Field(
+        "date", ("publishedDateTime", "publishDate", "date"), _instant, 0, vital=True, required=True, together=_TOGETHER
+    ),
     Field("modified", ("updatedDateTime",), _instant, None),
     Field("expires", ("expiryDate",), _instant, None, vital=True),
     Field("published", ("published",), _published, None),
@@ -573,3 +595,13 @@ FIELDS = (
 """What front matter means, one row an attribute of `Article`."""
 _FIRST, _SHOWN = (tuple(spec for spec in FIELDS if spec.shown is shown) for shown in (False, True))
 _KNOWN = frozenset(key for spec in FIELDS for key in spec.keys)
+
+
+def key_of_date(mapping: Mapping, zone: tzinfo) -> str:
+    """The key of a front matter that says since when the article is public; empty where none does."""
+    given = [name for spec in FIELDS if spec.attribute == "date" for name in spec.keys if mapping.get(name) is not None]
+    together = [name for name in given if name in _TOGETHER]
+    if len(together) > 1:
+        with suppress(ValueError):  # the article is broken
+            return max(together, key=lambda name: instant(str(mapping[name]), zone)[0])
+    return next(iter(given), "")

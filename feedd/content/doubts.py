@@ -22,11 +22,11 @@ _ENTITY = re.compile(r"&(?:#[0-9]+|#x[0-9a-fA-F]+|amp|lt|gt|quot|apos|nbsp|[lr][
 _ADDRESSES = ("webUrl", "link", "originalUrl", "sourceUrl", "ampWebUrl", "ampUrl")
 
 
-def doubts(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
+def doubts(mapping: Mapping[str, Any], values: Mapping[str, Any], dated: str) -> Iterator[Problem]:
     """What is doubtful in a front matter; `values` are those of `article.FIELDS`, by attribute, as far as they could be
-    read.
+    read; `dated` is the key of the date.
     """
-    yield from _dates(mapping, values)
+    yield from _dates(mapping, values, dated)
     yield from _title(mapping, values)
     yield from _text(values)
     yield from _image(values)
@@ -37,9 +37,8 @@ def _doubt(kind: str, name: str, what: str, remedy: str, severity: Severity = "w
     return Problem(kind, what, remedy, field=name, severity=severity)
 
 
-def _dates(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> Iterator[Problem]:
+def _dates(mapping: Mapping[str, Any], values: Mapping[str, Any], name: str) -> Iterator[Problem]:
     date, modified, expires = values["date"], values["modified"], values["expires"]
-    name = "publishedDateTime" if mapping.get("publishedDateTime") is not None else "date"
     if not (date or str(mapping.get(name)).startswith(("1969-", "1970-"))):  # it is none, and 0 stands for it
         return
     if date < _EARLIEST:

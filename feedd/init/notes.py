@@ -84,7 +84,7 @@ ELSEWHERE = {
     "locale": ("lang", "language"),
     "updatedDateTime": ("lastmod", "updated", "last_modified_at", "modified", "lastUpdated"),
     "webUrl": ("url", "permalink", "canonical_url", "canonicalURL", "canonical", "external_url"),
-    "publishedDateTime": ("pubDate", "publishDate", "published_at", "datePublished", "created"),
+    "publishedDateTime": ("pubDate", "published_at", "datePublished", "created"),
     "images": ("image", "cover", "thumbnail", "featured_image", "heroImage"),
 }
 """What feedd reads, by the key to write, and what others call it."""

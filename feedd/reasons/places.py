@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from feedd.config import Where, dotted, written
 from feedd.content import header
-from feedd.content.article import FIELDS, Article
+from feedd.content.article import FIELDS, Article, key_of_date
 from feedd.content.slugs import slug
 from feedd.content.taxonomy import OrganizationItem, Topic, TopicItem
 from feedd.content.text import key
@@ -47,6 +47,7 @@ class Places:
         self._desk, self._file = desk, file
         self._settings = written(file) if file else {}
         self._numbers = {feed.name: number for number, feed in enumerate(desk.config.feeds, 1)}
+        self._heads: dict[str, header.Header | None] = {}
         self._lines: dict[str, dict[str, int]] = {}
 
     # The configuration
@@ -78,6 +79,12 @@ class Places:
         """
         return self._first(path, KEYS[attribute]) or Place(KEYS[attribute][0], "" if self._of(path) else path)
 
+    def date(self, path: str) -> Place:
+        """The key that says since when an article is public; else as `front`."""
+        head = self._head(path)
+        name = key_of_date(head.mapping, self._desk.rules.zone) if head else ""
+        return self.key(path, name) if name else self.front(path, "date")
+
     def key(self, path: str, name: str) -> Place:
         """A key of an article, which may be the one that it lacks."""
         return Place(name, path, self._of(path).get(name))
@@ -93,14 +100,19 @@ class Places:
     def _of(self, path: str) -> dict[str, int]:
         """The keys of a file with their lines."""
         if path not in self._lines:
-            self._lines[path] = {}
+            head = self._head(path)
+            lines = header.key_lines(head.text) if head else {}
+            self._lines[path] = {name: line + head.above for name, line in lines.items()} if head else {}
+        return self._lines[path]
+
+    def _head(self, path: str) -> header.Header | None:
+        """The front matter of a file."""
+        if path not in self._heads:
+            self._heads[path] = None
             with suppress(OSError, BrokenArticle):
                 found = self._desk.tree.read(path, self._desk.rules.max_bytes)
-                head = header.read(found[1]) if found else None
-                above = head.above if head else 0
-                lines = header.key_lines(head.text) if head else {}
-                self._lines[path] = {name: line + above for name, line in lines.items()}
-        return self._lines[path]
+                self._heads[path] = header.read(found[1]) if found else None
+        return self._heads[path]
 
     def collection(self, article: Article) -> Place:
         """What makes an article belong to its collection: its category, or its folder."""

@@ -15,7 +15,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from feedd.content.article import FIELDS, MAX_RELATED, Article, Link, Picture, Provider, Reading, Rules, parse
+from feedd.content import header, simple_yaml
+from feedd.content.article import (
+    FIELDS,
+    MAX_RELATED,
+    Article,
+    Link,
+    Picture,
+    Provider,
+    Reading,
+    Rules,
+    key_of_date,
+    parse,
+)
 from feedd.content.links import story, web_url
 from feedd.content.text import carriable, key, plain
 from feedd.testing import article
@@ -430,6 +442,68 @@ def test_a_date_in_the_future_is_kept_for_the_embargo() -> None:
 def test_an_expiry_is_the_instant_at_which_it_leaves() -> None:
     assert at(2024, 6, 30, 22) == read(BERLIN, expiryDate="2024-07-01").expires
     assert read().expires is None
+
+
+# The keys that say when
+
+UNDATED = {"publishedDateTime": None}  # articles of tests have one unless told otherwise
+PAST, LATER = "2024-05-01", "2999-06-01T08:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        pytest.param({"publishDate": LATER}, LATER, id="alone"),
+        pytest.param({"publishDate": LATER, "date": PAST}, LATER, id="beside an earlier date"),
+        pytest.param({"publishDate": PAST, "date": LATER}, PAST, id="beside a later date"),
+        pytest.param({"publishDate": None, "date": PAST}, PAST, id="absent"),
+        pytest.param({"publishDate": LATER, "publishedDateTime": PAST}, LATER, id="later"),
+        pytest.param({"publishDate": PAST, "publishedDateTime": LATER}, LATER, id="earlier"),
+        pytest.param({"publishedDateTime": PAST, "date": LATER}, PAST, id="not there"),
+    ],
+)
+def test_publish_date_is_when_and_never_makes_it_earlier(front: dict[str, Any], expected: str) -> None:
+    day = datetime.fromisoformat(expected)
+
+    assert int(day.replace(tzinfo=UTC).timestamp()) == read(**{**UNDATED, **front}).date
+
+
+@pytest.mark.parametrize("others", [{"date": PAST}, {"publishedDateTime": PAST}, {}])
+@pytest.mark.parametrize("value", ["2024-02-30", "soon", ["2024-05-01"], ""])
+def test_a_publish_date_that_is_none_breaks_the_article(value: Any, others: dict[str, str]) -> None:
+    found = reading(article(**{**UNDATED, "publishDate": value, **others}))
+
+    assert found.state == "broken"
+    assert kinds(found) == [("bad-date", "publishDate", "error")]
+
+
+@pytest.mark.parametrize("key", ["publishdate", "PublishDate", "publish_date", "publsihDate", "pubDate", "publishDat"])
+@pytest.mark.parametrize("others", [{"date": PAST}, {"publishedDateTime": PAST}, {"publishDate": PAST}])
+def test_a_misspelt_publish_date_keeps_the_article_back(key: str, others: dict[str, str]) -> None:
+    found = reading(article(**{**UNDATED, **others, key: LATER}))
+
+    assert [(hold.rule, hold.key) for hold in found.held] == [("slip", key)]
+    assert found.article
+    assert found.article.published is False
+    assert next(one.remedy for one in found.problems if one.field == key) == "Did you mean `publishDate`?"
+
+
+def test_a_date_in_other_capitals_keeps_back_what_no_other_key_dates() -> None:
+    assert [hold.key for hold in reading(article(**UNDATED, date=PAST, Date=LATER)).held] == ["Date"]
+    assert reading(article(**UNDATED, publishDate=PAST, Date=LATER)).held == ()
+
+
+@pytest.mark.parametrize("plain", [True, False], ids=["simple", "PyYAML"])
+@pytest.mark.parametrize("order", [("publishedDateTime", "publishDate"), ("publishDate", "publishedDateTime")])
+def test_the_key_of_the_date_is_the_one_whose_value_counts(order: tuple[str, str], plain: bool) -> None:
+    """Also where one of the two names another time zone, so that their texts sort the other way."""
+    earlier, later = "2024-05-01T08:00:00+05:00", "2024-05-01T04:00:00Z"
+    lines = f"{order[0]}: {earlier}\n{order[1]}: {later}\n" + ("" if plain else "x: {}\n")
+    head = header.read(f"---\n{lines}---\n".encode())
+
+    assert head is not None
+    assert (simple_yaml.load(lines) is not None) is plain
+    assert key_of_date(head.mapping, UTC) == order[1]
 
 
 def test_an_updated_time_is_kept() -> None:
