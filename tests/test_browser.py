@@ -728,6 +728,27 @@ def test_feed_that_was_fetched_is_shown_all_the_same_when_it_is_opened_and_the_o
     assert types == ["application/atom+xml; charset=utf-8", "application/xml"] * 2
 
 
+@pytest.mark.parametrize("suffix", ["atom", "rss"])
+def test_feed_that_is_opened_shows_excerpts_and_no_html_of_bodies(
+    browser: Browser, tmp_path: Path, suffix: str
+) -> None:
+    site = Site(tmp_path, "[pages]\n")
+    site.feeds.mkdir()
+    site.story("a.md", "Of larks", excerpt="Short.")
+    site.story("b.md", "Of hills", excerpt="A hill.", body="<p>Grüße</p>")
+    site.story("c.md", "Of whales", excerpt=None, body="<p>Grüße</p>")
+    with serving(site.feeds) as server:
+        settings = site.file.read_text(encoding="utf-8")
+        site.file.write_text(settings.replace("https://news.example/feeds/", server.url), encoding="utf-8")
+        site.build()
+        browser.show(f"{server.url}all.{suffix}")
+        titles, texts = (browser.seen(names) for names in ("entry > title, item > title", "entry > *, item > *"))
+
+    assert sorted(titles) == ["Of hills", "Of larks", "Of whales"]
+    assert {"Short.", "A hill."} < set(texts)
+    assert [text for text in texts if "<" in text or "Grüße" in text] == []
+
+
 def test_script_that_got_into_a_feed_is_not_run(browser: Browser, own: Served) -> None:
     script = '<script xmlns="http://www.w3.org/1999/xhtml">document.documentElement.setAttribute("ran", "")</script>'
     text = own.site.documents()["moon.atom"].decode().replace("</feed>", f"{script}</feed>")

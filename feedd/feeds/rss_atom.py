@@ -145,7 +145,8 @@ def _feedgen_atom(entry: Entry) -> FeedEntry:
 def _feedgen_rss(entry: Entry) -> FeedEntry:
     """A description is HTML, so that plain text is escaped once more than XML asks.
 
-    Without a summary feedgen makes the body the description: `content:encoded` alone is not valid.
+    Without a summary feedgen makes the body the description: `content:encoded` alone is not valid, and a reader that
+    knows nothing else gets the whole of it.
     """
     made = _feedgen_entry(entry, _RssExtension)
     if entry.summary:
@@ -217,6 +218,9 @@ class _RssExtension(_EntryExtension):
         if entry.language:
             _add(element, f"{{{_DC}}}language", entry.language)
         _add_media(element, entry)
+        if entry.html and not entry.summary:
+            # Readers do not mind the order. A style sheet, which cannot read HTML, knows by it which texts are none.
+            element.append(element.find("description"))
         return element
 
 

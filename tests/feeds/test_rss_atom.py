@@ -158,6 +158,16 @@ def test_body_without_summary_is_the_description() -> None:
     assert absent(item, "content:encoded")
 
 
+@pytest.mark.parametrize(
+    ("summary", "html", "last"), [("A", "", False), ("A", "<p>B</p>", False), ("", "<p>B</p>", True)]
+)
+def test_style_sheet_knows_a_description_that_is_the_body_by_its_being_last(
+    summary: str, html: str, last: bool
+) -> None:
+    names = [child.tag for child in in_rss(summary=summary, html=html, image=IMAGE, video=True, language="de")]
+    assert (names[-1] == "description") == (names.index("description") > names.index("pubDate")) == last
+
+
 def test_times_are_written_in_utc() -> None:
     entry, item = both()
     assert find(entry, "a:published").text == "2020-12-11T12:00:00Z"
