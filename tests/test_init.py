@@ -1,5 +1,6 @@
 """`feedd init`: a site in one step, made of nothing or of what lies there; what it announces is what a build gives."""
 
+import contextlib
 import json
 import os
 import re
@@ -295,6 +296,7 @@ def test_articles_in_a_directory_called_feeds_are_not_written_over(tmp_path: Pat
 
 
 def test_new_articles_in_a_directory_called_feeds_are_not_written_over_either(tmp_path: Path) -> None:
+    (tmp_path / "site" / "feeds").mkdir(parents=True)
     config = load(Path(report(tmp_path / "site", "--content", tmp_path / "site" / "feeds")["config"]))
 
     assert (config.content.path.name, config.output.path.name) == ("feeds", "feedd-feeds")
@@ -635,6 +637,7 @@ def test_content_that_is_named_lies_anywhere(tmp_path: Path) -> None:
 
 def test_a_named_directory_without_articles_gets_two_whatever_lies_elsewhere(tmp_path: Path) -> None:
     site = folders(tmp_path / "site")
+    (site / "content" / "letters").mkdir()
     found = report(site, "--content", site / "content" / "letters")
 
     assert (found["public"], built(site)["public"], found["notes"]) == (2, 2, [])
@@ -933,3 +936,54 @@ def test_real_seeds_are_found_though_they_are_text_files(tmp_path: Path) -> None
     assert found["public"] == given["public"] == 1
     assert len(found["feeds"]) == given["feeds"]
     assert [one for one in given["problems"] if one["severity"] == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("named", "remedy"),
+    [
+        ("contnt", "Did you mean content?"),
+        ("posts", "Did you mean site/posts?"),
+        ("site/post", "Did you mean site/posts?"),
+        ("elsewhere", "Name the directory in which your articles lie."),
+        ("no/where", "Name the directory in which your articles lie."),
+    ],
+)
+def test_articles_in_a_directory_that_is_not_there_are_refused_and_nothing_is_made(
+    named: str, remedy: str, tmp_path: Path
+) -> None:
+    write(tmp_path, {"content/a.md": article("A"), "site/posts/b.md": article("B")})
+    before = below(tmp_path)
+    with contextlib.chdir(tmp_path):
+        result = feedd("init", "site", "--content", named)
+
+    assert result.exit_code == 2
+    assert f"{named}: there is no such directory. {remedy}" in result.stderr
+    assert below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"hugo.toml": 'baseURL = "https://h.example/"'}, "If they are, as Hugo has it, use published_default: 4"),
+        ({"_config.yml": "title: x"}, "If they are, as Jekyll has it, use published_default: 4"),
+        ({}, "If they are, use published_default: 4"),
+    ],
+    ids=["Hugo", "Jekyll", "neither"],
+)
+def test_what_becomes_of_articles_that_do_not_say_is_told_once(
+    files: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    unsaid = {f"content/{name}{count}.md": article(name, published=None) for name in ("x/a", "y/b") for count in (1, 2)}
+    site = write(tmp_path / "site", {**unsaid, **files})
+    told = " ".join(report(site)["configuration"].replace("\n#", "").split())
+
+    assert told.count("Here, 2 of 2 articles do not say whether they are published, so they are not.") == 2
+    assert told.count(words) == told.count("published_default: 4 more become public, in all collections together.") == 1
+
+
+def test_a_dry_run_names_no_configuration_that_is_not_there(tmp_path: Path) -> None:
+    files = {f"{count}.md": f"---\ntitle: T\ndate: never\nbad{count}: x\n---\n" for count in range(5)}
+    result = feedd("init", write(tmp_path / "site", files), "--dry-run")
+
+    assert "more: `feedd check` names them once the configuration is written" in result.stderr
+    assert "--config" not in result.stderr

@@ -40,7 +40,8 @@ def command(
 
     Articles are looked for in DIR and below. Where they lie, how they are called, which collections and taxonomy there
     are goes into DIR/feedd.toml, and what it means for the feeds is said. Where there are none, two are written to
-    begin with. Nothing is overwritten: if DIR has a feedd.toml, this ends with 2.
+    begin with. Nothing is overwritten: if DIR has a feedd.toml, this ends with 2, as it does where --content names what
+    is not there.
     """
     from feedd.init.proposal import Wishes
     from feedd.init.prospect import prospect
@@ -60,7 +61,7 @@ def command(
     except ConfigError as error:
         refuse(_as_options(error.problems))
     except SetupError as error:
-        refuse(str(error.problem)) if error.problem.kind == "in-the-way" else fail(error)
+        refuse(str(error.problem)) if error.problem.kind in {"in-the-way", "content-missing"} else fail(error)
     except FeeddError as error:
         fail(error)
     steps = _steps(planned, directory)
@@ -71,7 +72,8 @@ def command(
             _say_found(planned, seen, steps)
         for note in planned.notes:
             say(note)
-        _say_problems(seen.problems if seen else (), steps["check"])
+        check = "`feedd check` names them once the configuration is written" if dry_run else steps["check"]
+        _say_problems(seen.problems if seen else (), check)
         _say_made(planned, steps, dry_run)
 
 

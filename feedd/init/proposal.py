@@ -57,7 +57,7 @@ class Proposal(Struct, frozen=True):
 
     `exclude` are patterns beside those that hold anyway, `timezone` and `own_pages` empty where nobody told; `naive`
     counts the articles whose date has no zone, `homeless` those that have no address; `articles` are all that can be
-    read.
+    read; `generator` is what makes the pages, a name for people.
     """
 
     title: str
@@ -80,6 +80,7 @@ class Proposal(Struct, frozen=True):
     naive: int = 0
     homeless: int = 0
     rank: Rank | None = None
+    generator: str = ""
 
     @property
     def feeds_url(self) -> str:
@@ -180,6 +181,7 @@ def propose(found: Found, site: Path, wishes: Wishes, now: int, free: Callable[[
         naive=sum(one.naive for one in articles),
         homeless=sum(not one.linked for one in articles),
         rank=_rank(articles),
+        generator=told.generator,
     )
 
 

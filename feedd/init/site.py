@@ -6,6 +6,7 @@ or none. Overwrites nothing.
 """
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
@@ -52,11 +53,13 @@ class Plan(Struct, frozen=True):
 def plan(directory: Path, content: Path | None, wishes: Wishes, now: int, progress: Progress) -> Plan:
     """What would make a site of a directory, which need not be there; nothing is written.
 
-    Raises SetupError where something is in the way, ConfigError where what is wished is wrong (`field` of each problem
-    says which key), SourceError where a directory cannot be listed.
+    Raises SetupError where something is in the way or the directory of the articles is not there, ConfigError where
+    what is wished is wrong (`field` of each problem says which key), SourceError where a directory cannot be listed.
     """
     site = _resolved(directory)
     _check_free([site / NAME])  # before a long look
+    if content and not content.is_dir():
+        raise SetupError(_no_content(content, directory))
     found = _found(site, _resolved(content) if content else None, progress)
     try:
         proposal, config = _proposed(found, site, wishes, now)
@@ -71,6 +74,27 @@ def plan(directory: Path, content: Path | None, wishes: Wishes, now: int, progre
     files[site / NAME] = text(proposal, would)
     said = notes(found, proposal, would, in_git=any((one / ".git").exists() for one in (site, *site.parents)))
     return Plan(site, config, files, found, proposal, seen, said, keys(found.survey), would)
+
+
+def _no_content(content: Path, site: Path) -> Problem:
+    """That the directory of the articles is not there, and which may be meant: one in the site, or one beside with a
+    name like that.
+    """
+    near = site / content
+    if content.is_absolute() or not near.is_dir():
+        beside = [one.name for one in _items(content.parent) if one.is_dir()]
+        names = {name.casefold(): name for name in sorted(beside)}
+        found = get_close_matches(content.name.casefold(), names, 1)
+        near = content.parent / names[found[0]] if found else Path()
+    remedy = f"Did you mean {near}?" if near.name else "Name the directory in which your articles lie."
+    return Problem("content-missing", "there is no such directory", remedy, str(content))
+
+
+def _items(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _proposed(found: Found, site: Path, wishes: Wishes, now: int) -> tuple[Proposal, Config]:

@@ -101,18 +101,25 @@ def _content(one: Proposal) -> Iterator[str]:
 
 
 def _collections(one: Proposal, would: int) -> Iterator[Iterable[str]]:
+    unsaid = [group.name for group in one.groups if group.unsaid]
     for group in one.groups:
         is_default = group.name == "articles" and not group.folders
         if group.unsaid or not is_default:
-            yield _collection(group, "#" * is_default, would)
+            remedy = _if_published(one, would, len(unsaid)) if [group.name] == unsaid[:1] else ""
+            yield _collection(group, "#" * is_default, remedy)
 
 
-def _collection(group: Group, off: str, would: int) -> Iterator[str]:
+def _if_published(one: Proposal, would: int, collections: int) -> str:
+    """What to do if articles that do not say whether they are published are, in so many collections."""
+    usual = f", as {one.generator} has it" if one.generator else ""
+    everywhere = ", in all collections together" if collections > 1 else ""
+    more = f": {would} more become public{everywhere}" if would else ""
+    return f" If they are{usual}, use published_default{more}."
+
+
+def _collection(group: Group, off: str, remedy: str) -> Iterator[str]:
     if group.unsaid:
-        yield from _comment(
-            f"Here, {undecided(group.unsaid, group.articles)}. If they are, as Jekyll has it, use published_default"
-            + (f": {would} more become public, in all collections." if would else ".")
-        )
+        yield from _comment(f"Here, {undecided(group.unsaid, group.articles)}.{remedy}")
     yield f"{off}[[collection]]"
     yield f"{off}name = {quoted(group.name)}"
     if group.folders:
