@@ -106,7 +106,7 @@ def _around(
     desk: Desk, file: Path, paths: Sequence[str], survey: Survey, now: int, world: "World", instead_of: Path | None
 ) -> Iterator[Problem]:
     """What is wrong around: directories, the machine, the service."""
-    from feedd.checks import identity, machine, places, service  # a hook needs nothing of what they import
+    from feedd.checks import hook, identity, machine, places, service  # a hook needs nothing of what they import
 
     config, unit, in_force = desk.config, service.unit(world), instead_of or file
     daemon = service.daemon(socket_in(instead_of) if instead_of else config.control.socket, world)
@@ -121,6 +121,7 @@ def _around(
     yield from places.remote(config, world)
     if who:
         yield from places.unreadable(config, desk.tree, paths, who)
+    yield from hook.startable(config, file, who, mine.path if mine else world.path)
     uid = who.uid if who else world.uid
     folders = sum(1 for _ in files.folders(desk.tree))
     yield from machine.inotify(config, folders, world.watches(uid), bool(daemon.runs))

@@ -103,6 +103,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "daemon-other": "the daemon that answers is that of another configuration",
         "daemon-refused": "the daemon refused the configuration",
         "daemon-version": "the daemon is of another version",
+        "hook-missing": "the command of `[hooks]` is not there, or may not be executed",
         "no-answer": "the daemon runs but does not answer",
         "not-understood": "something else than feedd answers",
         "unit-closed": "the systemd unit keeps feedd from a directory",

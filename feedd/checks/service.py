@@ -14,6 +14,7 @@ from feedd import __version__
 from feedd.checks.world import World
 from feedd.config import Config
 from feedd.errors import ControlError, Problem, Severity
+from feedd.publish.command import BARE_PATH
 from feedd.status import Status, StatusReply, read
 
 UNIT = "feedd.service"
@@ -42,7 +43,7 @@ class Unit:
     """A unit as systemd has it: what it starts, by which configuration, as whom, and what of the system it leaves it.
 
     `writable` are directories that it opens; `memory` is in bytes, None without a limit; `stale` tells that its files
-    were changed since systemd read them.
+    were changed since systemd read them; `path` is where it looks for programs.
     """
 
     program: Path
@@ -54,6 +55,7 @@ class Unit:
     private_tmp: bool = False
     memory: int | None = None
     stale: bool = False
+    path: str = BARE_PATH
 
     def writes(self, path: Path) -> bool:
         """Whether the unit lets its processes write to a path; permissions left aside."""
@@ -92,13 +94,17 @@ def unit(world: World) -> Unit | None:
         Path(program), _configuration(arguments, found), found.get("User") or "root",
         tuple(map(Path, (*opened, *below))), found.get("ProtectSystem", "no"), found.get("ProtectHome", "no"),
         found.get("PrivateTmp") == "yes", int(memory) if memory.isdecimal() else None,
-        found.get("NeedDaemonReload") == "yes",
+        found.get("NeedDaemonReload") == "yes", _environment(found).get("PATH", BARE_PATH),
     )  # fmt: skip
 
 
 def _command(value: str) -> list[str]:
     """The command of `{ path=… ; argv[]=… ; ignore_errors=no ; … }`."""
     return _split(value.partition("argv[]=")[2].partition(" ; ")[0])
+
+
+def _environment(found: Mapping[str, str]) -> dict[str, str]:
+    return dict(item.split("=", 1) for item in _split(found.get("Environment", "")) if "=" in item)
 
 
 def _split(text: str) -> list[str]:
@@ -110,8 +116,7 @@ def _split(text: str) -> list[str]:
 
 def _configuration(arguments: list[str], found: Mapping[str, str]) -> Path:
     """The configuration file that a command of feedd's reads, as `--config` has it."""
-    environment = dict(item.split("=", 1) for item in _split(found.get("Environment", "")) if "=" in item)
-    named = environment.get("FEEDD_CONFIG", "feedd.toml")
+    named = _environment(found).get("FEEDD_CONFIG", "feedd.toml")
     for place, argument in enumerate(arguments):
         if argument in {"--config", "-c"} and place + 1 < len(arguments):
             named = arguments[place + 1]

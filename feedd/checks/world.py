@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from feedd.publish.command import BARE_PATH, environment
 from feedd.service.control import ask
 from feedd.service.inbox import Reply
 from feedd.service.watcher import read_mounts
@@ -155,9 +156,12 @@ def _why(error: OSError) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The machine. `uid` is the user that the check runs as; the others are the functions above."""
+    """The machine. `uid` is the user that the check runs as, `path` where it looks for programs; the others are the
+    functions above.
+    """
 
     uid: int
+    path: str = BARE_PATH
     room: Callable[[Path], Room | None] = room
     account: Callable[[str], Who | None] = account
     watches: Callable[[int], Watches | None] = watches
@@ -171,4 +175,4 @@ class World:
 
 def this_world() -> World:
     """The machine as it is."""
-    return World(uid=os.geteuid())
+    return World(uid=os.geteuid(), path=environment(os.environ)["PATH"])

@@ -31,8 +31,9 @@ MOST_LINES = 50
 """Lines that are passed on of what a program says, of its standard output and of its standard error each."""
 MOST_LETTERS = 500
 """Letters that are passed on of a line."""
+BARE_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for, unless the environment says otherwise."""
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR")  # and LC_*
 _CHUNK = 1 << 16
 _REST = 1 << 20  # bytes that are taken of a stream after the end: who has it open still may go on for ever
@@ -48,7 +49,7 @@ def environment(own: Mapping[str, str], **told: str) -> dict[str, str]:
     sockets and secrets of its service, is left out.
     """
     kept = {name: value for name, value in own.items() if name in _KEPT or name.startswith("LC_")}
-    return {"PATH": _PATH, "LANG": "C.UTF-8", **kept, **told}
+    return {"PATH": BARE_PATH, "LANG": "C.UTF-8", **kept, **told}
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from feedd.state.pings import HOOK, Gathered, Pings, Trouble
 _PAUSE = 0.5  # seconds between two looks for what has become due
 _HURRY = 5.0  # seconds from one start to the next for which what is new does not wait
 _MOMENT = 0.5  # seconds that a command has to end by itself when feedd ends, and again after each word that it is to
+_NOT_STARTED = "Install it, let feedd's user execute it (`chmod +x`), or name its full path."
 _WORDS = 2  # the first of which it can heed
 
 
@@ -196,7 +197,8 @@ class Hook:
 
 
 def _failing(hooks: Hooks, trouble: Trouble) -> Problem:
-    remedy = "What it said tells why. It is started again, with the same documents and what changes until then."
+    told = _NOT_STARTED if trouble.error.startswith("cannot be started") else "What it said tells why."
+    remedy = f"{told} It is started again, with the same documents and what changes until then."
     what = f"{hooks.command[0]} {trouble.error}"
     return Problem("hook-fails", what, remedy, field="hooks.command", severity="warning")
 

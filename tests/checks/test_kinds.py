@@ -766,6 +766,24 @@ ROWS: list[tuple[str, Make, str]] = [
         "[daemon-version]",
     ),
     (
+        "hook-missing",
+        settings('[hooks]\ncommand = ["purge-what-changed", "--all"]\n'),
+        "error: SITE/feedd.toml:6: hooks.command: there is no program purge-what-changed on PATH. Install "
+        "it, or name its full path. [hook-missing]",
+    ),
+    (
+        "hook-missing",
+        settings('[hooks]\ncommand = ["./purge"]\n'),
+        "error: SITE/feedd.toml:6: hooks.command: there is no program SITE/purge. Install it, or name its "
+        "full path. [hook-missing]",
+    ),
+    (
+        "hook-missing",
+        settings('[hooks]\ncommand = ["./purge"]\n', ("purge", "#!/bin/sh\n")),
+        "error: SITE/feedd.toml:6: hooks.command: SITE/purge is not a program that this user may run. Run "
+        "`chmod +x SITE/purge`, or name the full path of another. [hook-missing]",
+    ),
+    (
         "no-answer",
         asked("no-answer", "feedd does not answer in time"),
         "error: feedd does not answer in time. See. [no-answer]",
@@ -874,7 +892,8 @@ MODULES = [
     *(PACKAGE / "content").glob("*.py"), *(PACKAGE / "config").glob("*.py"), PACKAGE / "desk.py",
     PACKAGE / "installed.py", PACKAGE / "feeds" / "filters.py", PACKAGE / "feeds" / "formats.py",
     *(PACKAGE / "checks" / f"{one}.py" for one in ("articles", "files", "settings", "identity")),
-    *(PACKAGE / "checks" / f"{one}.py" for one in ("places", "machine", "service")), PACKAGE / "feeds" / "pages.py",
+    *(PACKAGE / "checks" / f"{one}.py" for one in ("places", "hook", "machine", "service")),
+    PACKAGE / "feeds" / "pages.py",
 ]  # fmt: skip
 ELSEWHERE = {
     "state-unread": "state/database.py",

@@ -91,6 +91,16 @@ def test_the_configuration_is_that_of_the_command(command: str, environment: str
     assert str(the_unit(ExecStart=started, Environment=environment, WorkingDirectory=folder).configuration) == file
 
 
+def test_the_command_of_hooks_is_looked_for_where_the_unit_looks(site: Site) -> None:
+    (site.folder / "purge").write_text("#!/bin/sh\n")
+    (site.folder / "purge").chmod(0o755)
+    site.configure('[hooks]\ncommand = ["purge"]\n')
+    shown = f"LoadState=loaded\nUser=root\nExecStart={{ argv[]=/bin/sh run -c {site.file} ; }}\n"
+    for environment, kinds in (("", ["hook-missing"]), (f"Environment=PATH=/bin:{site.folder}\n", [])):
+        found = check(Desk(site.config), site.file, site.now, machine(shown + environment))[0]
+        assert [one.kind for one in found] == kinds
+
+
 @pytest.mark.parametrize("shown", [None, "", "LoadState=not-found\nExecStart=\n", "LoadState=loaded\nExecStart=\n"])
 def test_without_a_unit_there_is_none(shown: str | None) -> None:
     assert unit(machine(shown)) is None

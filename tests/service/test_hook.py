@@ -209,6 +209,7 @@ def test_a_command_that_is_not_there_is_a_failure(post: Post) -> None:
     post.note("all.atom")
     post.rest()
     assert "cannot be started: there is no such program" in post.hook.problems[0].what
+    assert post.hook.problems[0].remedy.startswith("Install it, let feedd's user execute it (`chmod +x`), or name")
     assert post.waiting() == 1
 
 
