@@ -121,6 +121,8 @@ def _goes_on(slip: Slip) -> Words:
     row, rest, start = slip.row.rstrip(), slip.rest, slip.before.partition("=")[2].strip()
     key = slip.before.partition("=")[0]
     what = f"{shown(rest)} follows where the line should end"
+    if several := _statements(slip.before + rest):
+        return what, _write_each(several)
     if row.lstrip().startswith("["):
         return what, _write(f"[{row.strip()}", "Write [name], or [[name]] where there may be several.")
     if start[:1] in ("'", '"') and row[-1:] == start[0]:
@@ -131,6 +133,34 @@ def _goes_on(slip: Slip) -> Words:
     number = _write(f"{key}= {rest}", "") if start == "0" and rest.isdecimal() else ""
     return what, number or _write(f'{key}= "{start}{row[len(slip.before) :].strip()}"', "Put text and dates in quotes.")
 
+
+def _statements(row: str) -> list[str]:
+    """The keys with their values, or headers, that stand on one line; empty if it is not just these."""
+    found: list[str] = []
+    while row:
+        try:
+            tomllib.loads(row)
+            ends = len(row)
+        except RecursionError:
+            return []
+        except ValueError as error:
+            at = re.fullmatch(r"Expected newline or end of document after a statement \(.*column (\d+)\)", str(error))
+            ends = int(at[1]) - 1 if at else 0
+        if not ends:
+            return []
+        found.append(row[:ends].strip())
+        row = row[ends:].lstrip(" \t,;")
+    return found
+
+
+def _write_each(rows: list[str]) -> str:
+    if max(map(len, rows)) > _LONGEST or len(rows) > _MOST_ROWS:
+        return "Write each key on a line of its own."
+    return f"Each key needs a line of its own: write {', then '.join(rows)}"
+
+
+_MOST_ROWS = 4
+"""The most lines that a message names to be written."""
 
 _WITHIN = 'Write \\" for a quote within double quotes, and each key on a line of its own.'
 
