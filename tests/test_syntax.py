@@ -8,7 +8,7 @@ import pytest
 from feedd.config import parse
 from feedd.errors import ConfigError
 
-OWN_LINE = "Each key needs a line of its own: write "
+OWN_LINE = "Give each key a line of its own: "
 
 
 def remedy(text: str) -> str:

@@ -156,7 +156,7 @@ def _statements(row: str) -> list[str]:
 def _write_each(rows: list[str]) -> str:
     if max(map(len, rows)) > _LONGEST or len(rows) > _MOST_ROWS:
         return "Write each key on a line of its own."
-    return f"Each key needs a line of its own: write {', then '.join(rows)}"
+    return f"Give each key a line of its own: {', then '.join(rows)}"
 
 
 _MOST_ROWS = 4
