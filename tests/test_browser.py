@@ -673,7 +673,9 @@ def test_feed_that_is_opened_tells_what_it_is_and_where_its_page_is(browser: Bro
         return [
           getComputedStyle(head, "::before").content,
           [...head.children].filter((one) => one.localName === "title" && shown(one)).length,
+          [...head.children].filter((one) => one.localName === "link" && shown(one)).length,
           link.textContent || link.getAttribute("href"),
+          getComputedStyle(link, "::after").content,
           getComputedStyle(link, "::before").content,
           [...root.querySelectorAll("entry > *, item > *")].filter(shown).map((one) => one.localName).slice(0, 4),
           innerWidth >= root.scrollWidth,
@@ -682,10 +684,13 @@ def test_feed_that_is_opened_tells_what_it_is_and_where_its_page_is(browser: Bro
     )
 
     assert shown[0].startswith('"This is a feed. To follow it, copy the address')
-    page = f"{own.base}topics/night-sky.html" if path.startswith("topics/") else own.pictures  # which is the site's
-    assert shown[1:4] == [1, page, '"To read it here, visit "']
-    assert {"title", "link"} < set(shown[4])
-    assert shown[5]
+    page = f"{own.base}{path.rpartition('.')[0]}.html"
+    assert urllib.request.urlopen(page).status == 200
+    assert shown[1:4] == [1, 1, page]
+    assert shown[4] == ("none" if path == "topics/night-sky.rss" else f'"{page}"')
+    assert shown[5] == '"To read it here, visit "'
+    assert {"title", "link"} < set(shown[6])
+    assert shown[7]
 
 
 @pytest.mark.parametrize("path", OPENED)

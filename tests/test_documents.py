@@ -298,8 +298,11 @@ def _rss_channel(channel: Any, url: str) -> Faults:
     if own != [{"href": url, "rel": "self", "type": "application/rss+xml"}]:
         yield f"self is {own}"
     yield from counted(channel, "", "complete", HISTORY)
-    if any(link.get("rel") not in {"self", "hub"} or len(link) or link.text for link in channel.iter(f"{ATOM}link")):
+    known = {"self", "hub", "related"}
+    if any(link.get("rel") not in known or len(link) or link.text for link in channel.findall(f"{ATOM}link")):
         yield "a link that RSS has no use for"
+    if channel.find(f"item/{ATOM}link") is not None:
+        yield "a link of an item that RSS has no use for"
     if not all(is_web_address(hub) for hub in _links(channel, "hub")):
         yield f"hubs at {_links(channel, 'hub')}"
     if not channel.findtext("ttl", "1").isdigit():

@@ -364,6 +364,7 @@ class _AtomHead(BaseExtension):
     def extend_atom(self, element: _Element) -> _Element:
         """Hubs (WebSub, section 4), archives (RFC 5005), withdrawn entries (RFC 6721): feedgen refuses all."""
         feed = self.feed
+        _add_own_page(element, feed)
         for hub in feed.hubs:
             etree.SubElement(element, "link", rel="hub", href=hub)
         if feed.complete:
@@ -383,6 +384,20 @@ def _add_atom_link(element: _Element, rel: str, href: str) -> None:
     etree.SubElement(element, "link", rel=rel, href=href, type="application/atom+xml")
 
 
+def _own_page(feed: Feed) -> str:
+    """The address of the page on which a feed is shown; an archive has that of its feed."""
+    return f"{feed.base}{feed.current or feed.name}.html"
+
+
+def _add_own_page(head: _Element, feed: Feed) -> None:
+    """A link to the page on which a feed is shown, where it is about another one, its alternate: the feed of everything
+    is about the site. The style sheet tells where to read a feed, and knows no address but those in the document.
+    """
+    if feed.stylesheet and _own_page(feed) != feed.page:
+        tag = f"{{{_ATOM}}}link" if head.tag == "channel" else "link"
+        etree.SubElement(head, tag, rel="related", href=_own_page(feed), type="text/html")
+
+
 class _RssHead(BaseExtension):
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
@@ -395,6 +410,7 @@ class _RssHead(BaseExtension):
         tell otherwise.
         """
         channel = element.find("channel")
+        _add_own_page(channel, self.feed)
         for hub in self.feed.hubs:
             etree.SubElement(channel, f"{{{_ATOM}}}link", rel="hub", href=hub)
         if self.feed.complete:
@@ -412,7 +428,7 @@ def _styled(document: bytes, feed: Feed) -> bytes:
     if not feed.stylesheet:
         return document
     declaration, line, rest = document.partition(b"\n")
-    page = f"{feed.base}{feed.current or feed.name}.html".replace("--", "-%2D")  # which would end the comment
+    page = _own_page(feed).replace("--", "-%2D")  # which would end the comment
     head = (
         f'<?xml-stylesheet type="text/css" href="{escape(feed.stylesheet)}"?>\n'
         f"<!-- This is a feed, for feed readers. To read it here, visit {page} -->\n"

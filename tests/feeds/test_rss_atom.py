@@ -339,6 +339,27 @@ def test_atom_head_links_to_itself_and_to_its_page() -> None:
     ]
 
 
+def pages_beside(feed: Feed) -> list[list[tuple[str, str | None]]]:
+    """The addresses and types of related documents, as Atom and as RSS have them."""
+    heads = (atom(ENTRY, feed=feed), rss(ENTRY, feed=feed))
+    return [
+        [(link.get("href"), link.get("type")) for link in head.iterfind("a:link[@rel='related']", SPACES)]
+        for head in heads
+    ]
+
+
+@pytest.mark.parametrize(("name", "current"), [("all", ""), ("all/2020-12", "all")])
+def test_feed_that_is_about_another_page_than_its_own_leads_to_both(name: str, current: str) -> None:
+    feed = replace(FEED, name=name, current=current, stylesheet="https://everyday.example/feeds/assets/feed.css")
+    assert pages_beside(feed) == [[("https://everyday.example/feeds/all.html", "text/html")]] * 2
+
+
+def test_feed_leads_to_no_second_page_where_it_is_about_its_own_or_has_none() -> None:
+    own = "https://everyday.example/feeds/topics/ai.html"
+    assert pages_beside(replace(FEED, page=own, stylesheet="https://everyday.example/a.css")) == [[], []]
+    assert pages_beside(FEED) == [[], []]
+
+
 def test_rss_head_says_what_the_feed_is() -> None:
     channel = rss(ENTRY)
     said = {child.tag: child.text for child in channel if not len(child)}
