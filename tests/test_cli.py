@@ -660,6 +660,7 @@ def test_explain_of_one_feed_is_about_that_feed_alone(site: Site) -> None:
         pytest.param(article("X", deleted=True), "no   removed       deleted is true", id="deleted"),
         pytest.param("---\ntitle: x\n", "no   front-matter  front matter has no closing fence", id="broken"),
         pytest.param("A note.", "no   front-matter  the file does not open with a --- fence", id="note"),
+        pytest.param("+++\n+++\n", "no   front-matter  front matter is TOML (+++), which is not read", id="TOML"),
     ],
 )
 def test_explain_says_why_an_article_is_not_public(text: str, says: str, site: Site) -> None:

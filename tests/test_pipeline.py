@@ -1089,3 +1089,14 @@ def test_a_run_after_a_rest_gives_what_it_would_have_given(site: Site) -> None:
     pipeline.close()
 
     assert set(site.titles()) == {"New", "One", "Two", "Three"}
+
+
+# What is not read
+
+
+def test_front_matter_in_toml_is_told_of_once_and_no_article(site: Site) -> None:
+    site.write("toml.md", '+++\ntitle = "Quokka"\npublished = true\n+++\n')
+    told = [[problem.kind for problem in site.build().noticed] for _ in range(2)]
+
+    assert told == [["toml-front-matter"], []]
+    assert SECRET.encode() not in everywhere(site)

@@ -43,6 +43,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "old-date": "published before 1990",
         "published-missing": "`published` is missing, so the article is not published",
         "published-not-boolean": "`published` is neither true nor false, so the article is not published",
+        "toml-front-matter": "front matter in TOML (`+++`), which is not read",
         "too-large": "a file larger than content.max_bytes",
         "unknown-key": "a key that looks like a known one; in the configuration, any that is not known",
         "yaml": "front matter, or a file of the taxonomy, that is no YAML",

@@ -125,9 +125,10 @@ class Rules(Struct, frozen=True):
 class Reading(Struct, frozen=True):
     """What a file turned out to be.
 
-    `skipped`: no front matter, so no article. `empty`: nothing in it at all, as while an editor is saving. `broken`: it
-    means to be an article and cannot be read; `withdrawn` then tells that its text still says not to publish it, and
-    `stories` are those to which its addresses seem to lead. `held` is all that keeps an article from being published.
+    `skipped`: no front matter that is read, so no article. `empty`: nothing in it at all, as while an editor is saving.
+    `broken`: it means to be an article and cannot be read; `withdrawn` then tells that its text still says not to
+    publish it, and `stories` are those to which its addresses seem to lead. `held` is all that keeps an article from
+    being published.
     """
 
     state: Literal["article", "skipped", "empty", "broken"]
@@ -167,8 +168,15 @@ def parse(path: str, data: bytes, rules: Rules) -> Reading:
     except BrokenArticle as error:
         return _broken(path, data, [error.problem])
     if head is None:
-        return Reading("skipped")
+        return Reading("skipped", problems=_in_toml(path, data) if header.is_toml(data) else ())
     return _read_fields(path, data, head, rules)
+
+
+def _in_toml(path: str, data: bytes) -> tuple[Problem, ...]:
+    what = "front matter is TOML (+++), which is not read, so this is no article"
+    remedy = "Write it as YAML between lines of three dashes; for many files, `hugo convert toYAML` does so."
+    line = data[: data.find(b"+++")].count(b"\n") + 1
+    return (Problem("toml-front-matter", what, remedy, path, line, severity="warning"),)
 
 
 def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Reading:

@@ -31,6 +31,7 @@ _MAX_DASHES = 10000
 _MAX_MERGED_ALIASES = 10
 
 _FENCE = re.compile(r"---[ \t]*(?:\n|$)")
+_TOML_FENCE = re.compile(rb"(?:\xef\xbb\xbf)?\s*\+\+\+[ \t]*[\r\n]")
 _CLOSING = re.compile(r"\n---[ \t]*(?=\n|\Z)")
 _TOP_KEY = re.compile(
     r"""^(?:"([^"\n]*)"|'([^'\n]*)'|([^\s#'"\[\]{},|>&*!%@`-][^:\n]*))[ \t]*:(?=\s|$)""", re.MULTILINE
@@ -77,6 +78,11 @@ def read(data: bytes) -> Header | None:
         _broken("not-utf8", "is UTF-16 text", "Save it as UTF-8.")
     rest = data.removeprefix(b"\xef\xbb\xbf").lstrip()
     return _read(rest, 1 + data[: len(data) - len(rest)].count(b"\n"))
+
+
+def is_toml(data: bytes) -> bool:
+    """Whether a file opens with front matter in TOML, which is not read."""
+    return bool(_TOML_FENCE.match(data))
 
 
 def _read(data: bytes, above: int) -> Header | None:

@@ -130,6 +130,9 @@ def _as_read(inquiry: Inquiry, path: str, file: File, kept: bool) -> Iterator[Ve
         yield Verdict("file", kept, record.what, path, path, remedy=record.remedy)
     elif reading is None or record.state == "article":
         yield Verdict("front-matter", True, "reads well", file=path)
+    elif record.state == "skipped" and reading.problems:
+        for problem in reading.problems:
+            yield Verdict("front-matter", kept, problem.what, file=path, line=problem.line, remedy=problem.remedy)
     elif record.state == "skipped":
         says = "the file does not open with a --- fence, so it is no article"
         yield Verdict("front-matter", kept, says, file=path, line=1, remedy="Open it with a line of three dashes.")

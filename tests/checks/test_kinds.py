@@ -448,6 +448,12 @@ ROWS: list[tuple[str, Make, str]] = [
         "`published: true` to publish it, `published: false` to say that it is not. [published-not-boolean]",
     ),
     (
+        "toml-front-matter",
+        text('\n+++\ntitle = "A"\n+++\n'),
+        "warning: a.md:2: front matter is TOML (+++), which is not read, so this is no article. Write it as YAML "
+        "between lines of three dashes; for many files, `hugo convert toYAML` does so. [toml-front-matter]",
+    ),
+    (
         "too-large",
         text("---\n" + "a" * 5000, "[content]\nmax_bytes = 4096\n"),
         "error: a.md: is larger than 4096 bytes. Shorten it, or raise content.max_bytes. [too-large]",

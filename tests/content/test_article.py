@@ -155,13 +155,26 @@ def test_generations_may_be_mixed() -> None:
         pytest.param(b"A plain text note.\n\n- with a list\n", id="note"),
         pytest.param(b"# Read me\n\n---\npublished: true\n---\n", id="Markdown with a rule"),
         pytest.param(b"title: A\npublished: true\n", id="YAML without a fence"),
-        pytest.param(b"+++\ntitle = 'A'\n+++\n", id="TOML"),
         pytest.param(b"\xef\xbb\xbf", id="BOM alone"),
         pytest.param(b"\x89PNG\r\n\x1a\n\x00", id="picture"),
     ],
 )
 def test_a_file_without_a_fence_is_skipped_without_complaint(data: bytes) -> None:
     assert Reading("skipped") == reading(data)
+
+
+@pytest.mark.parametrize("before", ["", "\n\r\n", "\ufeff"], ids=["nothing", "lines", "BOM"])
+def test_a_file_with_front_matter_in_toml_is_no_article_and_that_is_told(before: str) -> None:
+    found = reading(f"{before}+++\npublished = true\n+++\n".encode())
+    (problem,) = found.problems
+
+    assert (found.state, found.article, problem.severity) == ("skipped", None, "warning")
+    assert (problem.kind, problem.line) == ("toml-front-matter", 1 + before.count("\n"))
+
+
+@pytest.mark.parametrize("data", [b"++++\n", b"+++ C++ +++\n", b"A\n+++\ntitle = 'A'\n+++\n", b"+++"])
+def test_other_signs_are_no_front_matter_in_toml(data: bytes) -> None:
+    assert reading(data) == Reading("skipped")
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b" \r\n\t "])
