@@ -36,7 +36,7 @@ from feedd.publish.directory import PAGE, Directory
 from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
-from feedd.state.intake import Edits, Held, Intake
+from feedd.state.intake import GONE, Edits, Held, Intake, Withheld
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 from feedd.state.pings import HOOK, Pings
 from feedd.state.rendered import Rendered
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from feedd.workers import Workers
 
 _encode = msgspec.msgpack.Encoder().encode
+_decode_withheld = msgspec.msgpack.Decoder(Withheld).decode
 
 _LATELY = 60
 """Seconds over which the guard adds up what leaves, run by run."""
@@ -235,14 +236,21 @@ class Pipeline:
         if (problems or changes.total == 0) and self._knows_nothing():
             self._database.set("settings", b"")
             return Report(now, problems=(*problems, _BLIND))
+        if problems and not self._withheld() and self.ledger.public() > self.config.guard.count:
+            # What is gone as a whole may come back in portions.
+            self._database.set("withheld", _encode(dict.fromkeys(self.index.stamps(), GONE)))
         stale, last, due = self._stale(hints, now), self._number("now", now), self._number("due", now + 1)
         if not (renewed or changes or stale or self._directory.unsettled) and last <= now < due:
             written, due_at = tuple(outcome.written), self._number("due", 0) or None
-            report = Report(now, written=written, due=due_at, problems=tuple(problems))
+            if changes.total is not None and self._withheld():  # all is as it was
+                self._database.set("withheld", b"")
+            kept = 0 if problems else len(self._withheld())
+            report = Report(now, written=written, withheld=kept, due=due_at, problems=tuple(problems))
         else:
             edits, feeds = self._advance(changes, stale, last, now, approved, outcome, workers)
             report = Report(
-                now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, edits.withheld, self._due(now),
+                now, edits.read, feeds, tuple(outcome.written), outcome.unchanged, 0 if problems else edits.withheld,
+                self._due(now),
                 tuple(dict.fromkeys((*problems, *edits.problems, *outcome.problems, *self.desk.lacks))),
                 *self._heard.ids(), (*edits.notes, *([_encode(self._settings_noted())] if renewed else ())),
                 edits.held, edits.digest, tuple(edits.mended),
@@ -416,7 +424,8 @@ class Pipeline:
     ) -> Edits:
         """Read what changed and bring the index up to date."""
         self._lost = [(when, count) for when, count in self._lost if now - _LATELY < when <= now]
-        intake = Intake(self.desk, self.index, self.ledger, now, sum(count for _, count in self._lost))
+        withheld = self._withheld()
+        intake = Intake(self.desk, self.index, self.ledger, now, sum(count for _, count in self._lost), withheld)
         for path in changes.removed:
             intake.remove(path)
         todo = (*changes.changed, *changes.added)
@@ -433,11 +442,18 @@ class Pipeline:
             self._progress("articles", done + 1, len(todo))
         edits = intake.finish(changes.total, self.config.guard, approved, renewed)
         edits.problems[:0] = changes.problems
+        if edits.lasting != withheld:
+            self._database.set("withheld", _encode(edits.lasting) if edits.lasting else b"")
         if edits.approved:
             self._lost = []
         elif edits.lost and approved is not True:
             self._lost.append((now, edits.lost))
         return edits
+
+    def _withheld(self) -> Withheld:
+        """What the guard keeps, as of the last run."""
+        data = self._database.get("withheld")
+        return _decode_withheld(data) if data else {}
 
     def _stale(self, hints: Iterable[str] | None, now: int) -> set[str]:
         """The feeds that time changes or that could not be written; in a scan also those that were tampered with."""

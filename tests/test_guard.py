@@ -263,6 +263,72 @@ def test_restored_content_ends_the_guard(site: Site) -> None:
     assert site.documents() == before
 
 
+@pytest.mark.parametrize("gone", ["low", ""], ids=["a folder", "all"])
+def test_what_is_restored_in_portions_is_kept_until_the_last_is_back(gone: str, site: Site) -> None:
+    before, lost = site.documents(), site.folder / "lost"
+    (site.content / gone).rename(lost)
+    site.build()
+    for place in sorted(path for path in lost.rglob("*") if path.is_file()):
+        back = site.content / gone / place.relative_to(lost)
+        back.parent.mkdir(parents=True, exist_ok=True)
+        place.rename(back)
+        site.now += HOUR
+        site.build()
+        assert site.documents() == before
+    assert guarded(site.build()) == []
+
+
+def test_what_is_restored_in_portions_is_kept_by_a_daemon_as_well(site: Site) -> None:
+    before, pipeline = site.documents(), site.pipeline()
+    pipeline.run(site.now)
+    (site.content / "low").rename(site.folder / "low")
+    kept = pipeline.run(site.now).withheld
+    (site.content / "low").mkdir()
+    for place in sorted((site.folder / "low").iterdir()):
+        place.rename(site.content / "low" / place.name)
+        site.now += HOUR
+        kept -= 1
+        assert pipeline.run(site.now, hints=[f"low/{place.name}"]).withheld == kept
+        assert site.documents() == before
+    pipeline.close()
+    assert kept == 0
+
+
+def test_the_rest_of_what_was_kept_can_be_approved(site: Site) -> None:
+    remove(site, *range(10))
+    site.build()
+    restore = [name(number) for number in range(8)]
+    for path in restore:
+        site.story(path, publishedDateTime="2024-05-01T08:00:00Z")
+    report = site.build()
+    assert [held.path for held in report.held] == [name(8), name(9)]
+
+    assert site.build(approved=(report.digest,)).withheld == 0
+    assert len(site.titles()) == 18
+
+
+def test_while_the_guard_keeps_some_a_few_others_may_leave(site: Site) -> None:
+    remove(site, *range(10))
+    site.build()
+
+    site.story(name(15), published=False)
+    report = site.build()
+
+    assert report.withheld == 10
+    assert 15 not in numbers(site)
+
+
+def test_what_was_kept_and_is_unpublished_now_leaves(site: Site) -> None:
+    remove(site, *range(10))
+    site.build()
+
+    site.story(name(3), published=False)
+    site.build()
+
+    assert 3 not in numbers(site)
+    assert {1, 2, 4} <= set(numbers(site))
+
+
 VANISHED: dict[str, Callable[[Site], object]] = {
     "root gone": lambda site: site.content.rename(site.folder / "elsewhere"),
     "root emptied": lambda site: [shutil.rmtree(folder) for folder in list(site.content.iterdir())],

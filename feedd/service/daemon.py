@@ -302,7 +302,9 @@ class Daemon:
         self._busy_since = self._worked if self._busy_since is None else self._busy_since
         if report.due is not None or is_good(report.problems, 1):  # a run that failed does not know
             self._due = report.due
-        self._withheld = report.withheld if everything else max(self._withheld, report.withheld)
+            if self._withheld and not report.withheld and not everything:
+                self._inbox.scan("restored")  # which tells for certain
+            self._withheld = report.withheld
         self._post.schedule.due(self._due)
         if everything or self._again is None or not self._health.scans:  # else a scan is waited for
             self._try_again_after(self._health.patience)

@@ -35,16 +35,24 @@ class Held(Struct, frozen=True):
     why: str
 
 
+Withheld = dict[str, str]
+"""Files whose articles the guard keeps, each with why its article would leave."""
+
+GONE = "its file is gone"
+"""Why an article leaves whose file is not there."""
+
+
 class Edits(Struct):
     """What the intake did: ids whose files were filed anew, stories that came or went, and counts.
 
     `reread` are those of `ids` whose files are as they were, but are read in another way now. `kept` are the ids of
     files that were read and left as they were filed. `read` counts files that were read, `everything` tells whether
     those are all that there are, `lost` counts the public articles that left, `withheld` those that the guard keeps
-    from leaving; of these `held` names the first by path, `MOST_HELD` at most, and `digest` stands for all: it is what
-    an approval of exactly these says. `approved` tells that the guard would have kept those that left, but for that.
-    `notes` are the problems of the files that were read, as in `desk.Record`, but for what was known of those that were
-    only read again to be sure. `mended` are the problems that files had before and have no more.
+    from leaving; of these `lasting` are kept until they are approved, and `held` names the first by path,
+    `MOST_HELD` at most, and `digest` stands for all: it is what an approval of exactly these says. `approved` tells
+    that the guard would have kept those that left, but for that. `notes` are the problems of the files that were
+    read, as in `desk.Record`, but for what was known of those that were only read again to be sure. `mended` are
+    the problems that files had before and have no more.
     """
 
     ids: set[str] = set()
@@ -55,6 +63,7 @@ class Edits(Struct):
     read: int = 0
     lost: int = 0
     withheld: int = 0
+    lasting: Withheld = {}
     held: tuple[Held, ...] = ()
     digest: str = ""
     approved: bool = False
@@ -71,27 +80,38 @@ class _Leaving(Struct, frozen=True):
     row: Row
     record: Record | None = None
 
+    @property
+    def meant(self) -> bool:
+        """Whether somebody wrote that it is to leave, as far as the file tells."""
+        return self.record is not None and (self.record.article is not None or self.record.withdrawn)
+
 
 class Intake:
     """Brings an index up to date, at one moment. Call `add`, `change` and `remove` for all there is, then `finish`.
 
     `lately` is how many articles left in the runs just before, which the guard counts as if they left in this one: what
-    removes files one after the other must not get past it in small portions.
+    removes files one after the other must not get past it in small portions. `withheld` is what it keeps already: that
+    stays until it is approved or as it was, however few are left of it, since content is restored in portions, too.
     """
 
-    def __init__(self, desk: Desk, index: Index, ledger: Ledger, now: int, lately: int = 0) -> None:
+    def __init__(
+        self, desk: Desk, index: Index, ledger: Ledger, now: int, lately: int = 0, withheld: Withheld | None = None
+    ) -> None:
         self._desk, self._index, self._ledger, self._now, self._lately = desk, index, ledger, now, lately
+        self._withheld = dict(withheld or {})
         self._renamed = ledger.renames()
         self._fresh: list[tuple[Record, str | None]] = []
         self._leaving: list[_Leaving] = []
         self._gone: list[Row] = []
         self._came: dict[int, Record] = {}
         self._edited: set[str] = set()
+        self._looked: set[str] = set()
         self._edits = Edits()
 
     def remove(self, path: str) -> None:
         """A file is gone."""
         row = self._index.row(path)
+        self._looked.add(path)
         if row is None:
             return
         self._gone.append(row)
@@ -100,6 +120,7 @@ class Intake:
 
     def add(self, record: Record) -> None:
         """A file is new."""
+        self._looked.add(record.path)
         self._note(record)
         id = self._id(record, None)
         self._fresh.append((record, id))
@@ -115,6 +136,7 @@ class Intake:
         if old is None:
             self.add(record)
             return
+        self._looked.add(record.path)
         self._note(record, old)
         if record.state in {"broken", "empty"} and old.id and not record.withdrawn:
             self._index.keep(old.key, record if record.problems else replace(record, problems=_emptied(record.path)))
@@ -135,13 +157,14 @@ class Intake:
         self._flush()
         self._carry_ids()
         lost = [leaving for leaving in self._leaving if self._is_seen(leaving.row) and not self._lives_on(leaving)]
-        held: set[str] = set()
-        if lost and approved is not True and self._are_withheld(lost, total, guard, approved or ()):
-            held = {leaving.row.path for leaving in (*lost, *self._unseen())}
-            self._edits.kept |= {leaving.row.id for leaving in lost if leaving.row.id}
-            self._forget_heirs(leaving.row for leaving in lost)
-        else:
-            self._edits.lost = len(lost)
+        unseen = self._withheld.keys() - self._looked if total is None else set()
+        kept = () if approved is True else self._kept(lost, total, guard, approved or (), bool(unseen))
+        held = {leaving.row.path for leaving in (*kept, *(self._unseen() if kept else ()))}
+        self._edits.kept |= {leaving.row.id for leaving in kept if leaving.row.id}
+        self._forget_heirs(leaving.row for leaving in kept)
+        self._edits.lost = len(lost) - len(kept)
+        self._edits.withheld = len(unseen) + len(kept)
+        self._edits.lasting |= {path: self._withheld[path] for path in unseen}
         for leaving in self._leaving:
             if leaving.row.path not in held:
                 self._let_go(leaving)
@@ -289,36 +312,49 @@ class Intake:
                 if holder.path != row.path and not holder.shown(self._now):
                     self._index.drop(holder.key)
 
-    def _are_withheld(
-        self, lost: Sequence[_Leaving], total: int | None, guard: Guard, approved: Container[str]
-    ) -> bool:
-        """Whether these must not leave at once; says so in a problem, and notes which they are."""
-        gone, edits = len(lost) + self._lately, self._edits
-        few = total != 0 and gone <= guard.count
-        public = 0 if few else self._ledger.public()
-        if few or (total != 0 and gone <= guard.fraction * (public + self._lately)):
-            return False
-        in_order = sorted(lost, key=lambda leaving: leaving.row.path)
-        digest = _digest(leaving.row for leaving in in_order)
-        if digest in approved:
-            edits.approved = True
-            return False
-        edits.withheld, edits.digest = len(lost), digest
-        edits.held = tuple(map(self._held, in_order[:MOST_HELD]))
+    def _kept(
+        self, lost: Sequence[_Leaving], total: int | None, guard: Guard, approved: Container[str], others: bool
+    ) -> Sequence[_Leaving]:
+        """Those that must not leave now; says so in a problem, and notes which they are: what was kept before, and what
+        would leave beside it, if that is too much at once. While anything is kept (also what this run does not look at:
+        `others`) so is each article that nobody wrote is to leave: the accident may be under way. Where there is no
+        content at all, everything is kept as long as that is so.
+        """
+        before = [one for one in lost if self._was_kept(one)]
+        new = [one for one in lost if not self._was_kept(one)]
+        gone = len(new) + self._lately
+        public = self._ledger.public() if before or others or total == 0 or gone > guard.count else 0
+        many = gone > guard.count and gone > guard.fraction * (public + self._lately)
+        lasting = [*before, *(one for one in new if many or ((before or others) and not one.meant))]
+        kept = list(lost) if total == 0 else lasting
+        kept.sort(key=lambda leaving: leaving.row.path)
+        digest = _digest(leaving.row for leaving in kept)
+        if not kept or digest in approved:
+            self._edits.approved = bool(kept)
+            return ()
+        self._edits.lasting = {one.row.path: self._why(one) for one in lasting}
+        self._edits.digest, self._edits.held = digest, tuple(map(self._held, kept[:MOST_HELD]))
+        self._edits.problems.append(self._problem(len(kept), public))
+        return kept
+
+    def _was_kept(self, leaving: _Leaving) -> bool:
+        why = self._withheld.get(leaving.row.path)
+        return why is not None and why == self._why(leaving)
+
+    def _problem(self, kept: int, public: int) -> Problem:
         before = f", after the {self._lately} that left within a minute" if self._lately else ""
-        what = f"{len(lost)} of {public} published articles would leave the feeds at once{before}; these stay"
+        what = f"{kept} of {public} published articles would leave the feeds at once{before}; these stay"
         remedy = "If that is meant, `feedd approve` lists and frees them, as `feedd build --approve` does unasked. Else"
         remedy += " restore the content."
-        edits.problems.append(Problem("guard", what, remedy, field="guard.fraction"))
-        return True
+        return Problem("guard", what, remedy, field="guard.fraction")
 
     def _held(self, leaving: _Leaving) -> Held:
-        row, record = leaving.row, leaving.record
-        if record:
-            why = _why(record, self._now)
-        else:
-            why = "its file is gone" if self._desk.tree.wanted(row.path) else "[content] does not ask for its file"
-        return Held(row.path, row.id or "", why)
+        return Held(leaving.row.path, leaving.row.id or "", self._why(leaving))
+
+    def _why(self, leaving: _Leaving) -> str:
+        if leaving.record:
+            return _why(leaving.record, self._now)
+        return GONE if self._desk.tree.wanted(leaving.row.path) else "[content] does not ask for its file"
 
 
 def _digest(rows: Iterable[Row]) -> str:
