@@ -1,7 +1,7 @@
 """What must fit together in a configuration, and what one key derives from another.
 
 In: every value that could be read, by key. Out: a `Finding` for each contradiction; the `Config` with what is derived.
-Compares paths as text: does not look at the disk.
+Compares paths as text: does not look at the disk (`links` does).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,12 +36,20 @@ _APART: tuple[tuple[str, str, dict[str, str]], ...] = (
 
 def _nesting(values: Values) -> Iterator[Finding]:
     """Directories that must not be inside one another."""
+    paths = {table: path for table in ("content", "output", "state") if (path := values.get((table, "path")))}
+    for table, other, how, why in overlaps(paths):
+        what = f"{how} {other}.path, so {why}"
+        yield Finding("conflict", (table, "path"), what, f"Choose a directory apart from {paths[other]}.")
+
+
+def overlaps(paths: Mapping[str, Path]) -> Iterator[tuple[str, str, str, str]]:
+    """Of the paths of these tables, those that must be apart and are not: the table and the other one, how the path of
+    the one lies to that of the other, and what follows.
+    """
     for table, other, reasons in _APART:
-        path, apart = values.get((table, "path")), values.get((other, "path"))
-        how = _relation(path, apart) if path and apart else ""
+        how = _relation(paths[table], paths[other]) if table in paths and other in paths else ""
         if how in reasons:
-            what = f"{how} {other}.path, so {reasons[how]}"
-            yield Finding("conflict", (table, "path"), what, f"Choose a directory apart from {apart}.")
+            yield table, other, how, reasons[how]
 
 
 def _relation(path: Path, other: Path) -> str:

@@ -1,7 +1,8 @@
 """A configuration file, or its text → a `Config`, or a `ConfigError` with *all* problems in the order of the file.
 
-Each problem has its line and its remedy. Does not look at the directories that the file names (whether they exist is
-found out where they are used), nor at the clock, the environment or the network.
+Each problem has its line and its remedy. Of the directories that a file names, `load` finds out where symbolic links
+lead them, so that whatever puts a configuration to use refuses one by which the state would be served; whether they
+exist is found out where they are used. Does not look at the clock, the environment or the network.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from feedd.config.agreement import CHECKS, derived
+from feedd.config.links import linked
 from feedd.config.model import SOCKET, Config, State
 from feedd.config.phrases import Where, dotted
 from feedd.config.reader import Finding, Reader
@@ -24,13 +26,19 @@ def load(path: Path, instead_of: Path | None = None) -> Config:
     """The configuration in a file; as it would be in the place of another, from where its relative paths start then.
 
     Raises:
-        ConfigError: the file cannot be read, or anything is wrong in it.
+        ConfigError: the file cannot be read, anything is wrong in it, or symbolic links lead directories into one
+            another that must be apart.
     """
-    return parse(_text(path), str(path), (instead_of or path).absolute().parent)
+    text = _text(path)
+    config = parse(text, str(path), (instead_of or path).absolute().parent)
+    if findings := tuple(linked(config)):
+        raise ConfigError(_problems(findings, str(path), text))
+    return config
 
 
 def parse(text: str, file: str, base: Path) -> Config:
-    """The configuration in TOML text; `file` is what problems call it, `base` where relative paths start.
+    """The configuration in TOML text, whatever is on the disk; `file` is what problems call it, `base` where relative
+    paths start.
 
     Raises:
         ConfigError: anything is wrong. It holds all that is, in the order of the text, but what is missing
