@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -19,7 +18,7 @@ from msgspec import Struct, structs
 
 from feedd.config import Config
 from feedd.content import taxonomy as taxonomies
-from feedd.content.article import Article, Link, Picture, Reading, Rules, parse
+from feedd.content.article import Article, Link, Picture, Reading, Rules, is_bundle, parse, slug_of
 from feedd.content.links import story
 from feedd.content.source import tree_of
 from feedd.content.taxonomy import NOTHING, Known, OrganizationItem, Taxonomy, TopicItem
@@ -229,10 +228,13 @@ def quoted(specific: str) -> str:
 
 def duplicate_id(path: str, id: str, keeper: str, line: int | None = None) -> Problem:
     """The problem of a file whose id another file keeps: both have one name, or say one `guid`."""
-    name = PurePosixPath(path).stem
-    if name == PurePosixPath(keeper).stem and id.endswith(quoted(f"/{name}")):
+    name = slug_of(path)
+    if name == slug_of(keeper) and id.endswith(quoted(f"/{name}")):
         reason = f", since both files are called {name!r}, whatever their folders"
-        remedy = "Give this file a name of its own, or write a `guid` in it."
+        if is_bundle(path) or is_bundle(keeper):
+            reason = f", since both are called {name!r}, as a file index is by its folder"
+        named = "the folder" if is_bundle(path) else "this file"
+        remedy = f"Give {named} a name of its own, or write a `guid` in {'the file' if is_bundle(path) else 'it'}."
     else:
         reason, remedy = "", "Write another `guid` in one of the two, or none."
     what = f"has the id {id} of {keeper}{reason}; that one keeps it, this one is in no feed"

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
+from feedd.content.article import is_bundle, slug_of
 from feedd.content.source import shown
 from feedd.content.text import key
 from feedd.desk import Desk, quoted
@@ -21,13 +22,21 @@ from feedd.state.index import Index, Row
 
 def find(desk: Desk, named: str, known: Pipeline, here: Path) -> str | None:
     """The path of an article that somebody names by its path below the content directory or as seen from the directory
-    `here`, by its id, or by its file name. Where both paths lead to a file the former wins, since messages name files
-    like that, unless `./`, `../` or `/` says that the latter is meant.
+    `here`, by its id, or by its file name; the folder of a page bundle stands for its article. Where both paths lead to
+    one the former wins, since messages name files like that, unless `./`, `../` or `/` says that the latter is meant.
     """
     for path in _paths(Path(desk.tree.root), named, here):
         if (shown(path) == path and known.index.row(path)) or _is_there(desk, path):
             return path
+        if bundle := _in_bundle(known.index, path.rstrip("/")):
+            return bundle
     return _path_known(known.index, named)
+
+
+def _in_bundle(index: Index, folder: str) -> str | None:
+    """The path of the article for which a folder stands, if it is a page bundle."""
+    files = index.below(f"{folder}/")
+    return next((path for path in files if is_bundle(path) and path.rpartition("/")[0] == folder), None)
 
 
 def find_unmatched(root: Path, named: str, most: int = 100_000) -> str | None:
@@ -64,7 +73,7 @@ def told_of(known: Pipeline, named: str) -> str | None:
     if shown(named) != named or known.ledger.told(named):
         return named if shown(named) == named else None
     file = named.rpartition("/")[2]
-    names = (quoted(one) for one in (file, file.rpartition(".")[0]) if one)
+    names = (quoted(one) for one in (file, slug_of(named)) if one)
     return next((id for name in names if (id := known.ledger.id_of_name(name))), None)
 
 

@@ -239,7 +239,7 @@ def test_of_two_files_with_one_id_both_are_named(site: Site) -> None:
     assert problem.remedy == "Give this file a name of its own, or write a `guid` in it."
 
 
-@pytest.mark.parametrize("name", ["index", "été & more", "a.b"])
+@pytest.mark.parametrize("name", ["_index", "été & more", "a.b"])
 def test_files_of_one_name_in_several_folders_are_said_to_have_it(name: str, site: Site) -> None:
     for folder in ("news/one", "news/two"):
         site.story(f"{folder}/{name}.md")
@@ -249,22 +249,51 @@ def test_files_of_one_name_in_several_folders_are_said_to_have_it(name: str, sit
 
 def test_the_remedies_for_files_of_one_name_help(site: Site) -> None:
     for folder in ("one", "two", "three"):
+        site.story(f"{folder}/a.md", title=folder)
+    (site.content / "one" / "a.md").rename(site.content / "one" / "one.md")
+    site.story("two/a.md", title="two", guid="urn:two")
+    assert checked(site) == []
+
+
+def test_page_bundles_have_the_ids_of_their_folders(site: Site) -> None:
+    for folder in ("one", "two", "three/four"):
         site.story(f"{folder}/index.md", title=folder)
-    (site.content / "one" / "index.md").rename(site.content / "one" / "one.md")
-    site.story("two/index.md", title="two", guid="urn:two")
+    assert checked(site) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        ("a/boats/index.md", "b/boats/index.md", "the folder"),
+        ("boats.md", "boats/index.md", "the folder"),
+        ("boats/index.md", "c/boats.md", "this file"),
+    ],
+)
+def test_two_bundles_of_one_name_are_told_apart_by_what_names_them(
+    first: str, second: str, named: str, site: Site
+) -> None:
+    site.story(first, title="first")
+    site.story(second, title="second")
+    (problem,) = checked(site)
+    assert (problem.kind, problem.file) == ("duplicate-id", second)
+    assert "since both are called 'boats', as a file index is by its folder;" in problem.what
+    assert problem.remedy.startswith(f"Give {named} a name of its own, or write a `guid` in ")
+
+    old = (site.content / second).parent if named == "the folder" else site.content / second
+    old.rename(old.with_name("ships" + old.suffix))
     assert checked(site) == []
 
 
 def test_files_of_one_name_in_two_collections_have_no_id_in_common(site: Site) -> None:
-    site.story("one/index.md", title="one", category="one")
-    site.story("two/index.md", title="two", category="two")
+    site.story("one/a.md", title="one", category="one")
+    site.story("two/a.md", title="two", category="two")
     assert checked(site) == []
 
 
-@pytest.mark.parametrize("other", ["a.md", "y/index.md"], ids=["other-name", "same-name"])
+@pytest.mark.parametrize("other", ["b.md", "y/a.md"], ids=["other-name", "same-name"])
 def test_of_two_files_with_one_guid_no_name_is_blamed(other: str, site: Site) -> None:
     site.story(other, guid="urn:one")
-    site.story("z/index.md", guid="urn:one")
+    site.story("z/a.md", guid="urn:one")
     (problem,) = checked(site)
     assert problem.what == f"has the id urn:one of {other}; that one keeps it, this one is in no feed"
     assert problem.remedy == "Write another `guid` in one of the two, or none."
@@ -280,7 +309,7 @@ def test_of_a_file_and_a_guid_that_says_its_id_no_name_is_blamed(site: Site) -> 
 
 def test_a_build_says_the_same_of_a_doubled_id(site: Site) -> None:
     for folder in ("x", "y"):
-        site.story(f"{folder}/index.md")
+        site.story(f"{folder}/a.md")
     with closing(site.pipeline()) as pipeline:
         pipeline.run(site.now)
         assert pipeline.problems() == checked(site)

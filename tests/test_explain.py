@@ -392,6 +392,15 @@ def test_an_article_is_found_by_its_path_its_file_name_or_its_id(
         assert find(pipeline.desk, named, pipeline, tmp_path / "elsewhere") == expected
 
 
+@pytest.mark.parametrize("named", ["boats", "news/boats", "content/news/boats/", "./content/news/boats", "boats/index"])
+def test_the_article_of_a_page_bundle_is_found_by_its_folder(named: str, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("news/boats/index.md")
+    site.story("news/boats/a.md")
+    with after_run(site) as pipeline:
+        assert find(pipeline.desk, named, pipeline, tmp_path) == "news/boats/index.md"
+
+
 def test_an_article_that_could_never_be_read_is_found_and_said_to_be_unreadable(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.story("a.md").chmod(0)

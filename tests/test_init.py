@@ -150,9 +150,10 @@ def folders(folder: Path) -> Path:
 
 
 def twins(folder: Path) -> Path:
-    """Page bundles, which all have one file name, a story told twice, and what time keeps away."""
+    """Page bundles, one of which has the name of a file, a story told twice, and what time keeps away."""
     files = {f"{name}/index.md": article(name) for name in ("one", "two", "three")}
-    files |= {"four.md": article("four", webUrl="https://s.example/4"), "five.md": article("five", guid="five")}
+    files |= {"four.md": article("four", webUrl="https://s.example/4"), "two.md": article("Two")}
+    files |= {"five.md": article("five", guid="five")}
     files |= {
         "six.md": article("six", webUrl="https://www.s.example/4/"),
         "late.md": article("late", expiryDate="2020-01-01"),

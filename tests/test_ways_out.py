@@ -494,6 +494,14 @@ AUTHORS = {
         {"x/a.md": OTHER, "y/a.md": GOOD},
         path="y/a.md",
     ),
+    "id-of-another-bundle": Way(
+        "id",
+        "tag:news.example,2020:articles/a, which x/a/index.md keeps",
+        ["x/a/index.md (keeps the id)"],
+        write(story(guid="of-its-own"), "y/a/index.md"),
+        {"x/a/index.md": OTHER, "y/a/index.md": GOOD},
+        path="y/a/index.md",
+    ),
     "guid-of-another": Way(
         "id",
         "tag:news.example,2020:guid/one, which a.md keeps",

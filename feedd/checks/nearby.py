@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from feedd.content.article import slug_of
 from feedd.content.links import canonical
 from feedd.content.source import Tree
 from feedd.desk import Desk, Record, decode_article, decode_links
@@ -48,13 +48,13 @@ def _sharing(
         return set(paths)
     names = {name for record in records for name in _names(record)}
     slugs = frozenset(mark.decode() for mark in marks) if desk.config.content.own_pages else frozenset()
-    named = {path for path in paths if PurePosixPath(path).stem in names or _is_named(path, slugs)}
+    named = {path for path in paths if slug_of(path) in names or _is_named(path, slugs)}
     return named.union(_holding(desk.tree, paths, sorted(marks), desk.rules.max_bytes))
 
 
 def _names(record: Record) -> Iterator[str]:
-    """What another file may be called that has its id, which is made from the name unless a `guid` says it."""
-    yield PurePosixPath(record.path).stem
+    """What another file may be called that has its id, which is made from that unless a `guid` says it."""
+    yield slug_of(record.path)
     yield unquote(str(record.id).rpartition("/")[2])
 
 

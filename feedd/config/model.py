@@ -100,8 +100,9 @@ class Content(Struct, frozen=True):
     own_pages: Annotated[
         PageUrl,
         Meta(
-            description="The URL of an article's own page, with {slug} for the file's name without suffix: "
-            "where articles without webUrl link to. Empty: they have no page of their own."
+            description="The URL of an article's own page, with {slug} for the file's name without suffix, "
+            "its folder's if it is called index: where articles without webUrl link to. Empty: they have no page of "
+            "their own."
         ),
     ] = ""
     amp: Annotated[bool, Meta(description="Whether entries link to the AMP page where there is one.")] = False

@@ -23,7 +23,7 @@ from feedd.errors import BrokenArticle, Problem
 if TYPE_CHECKING:
     from feedd.content.header import Header
 
-REVISION = 2
+REVISION = 3
 """Counts up whenever the same bytes and rules may give another reading than before, so that states are read anew."""
 MAX_RELATED = 20
 """Related links kept of an article; selection shows at most five of them."""
@@ -203,11 +203,25 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
         return _broken(path, data, problems, hidden or values["removed"])
-    slug = text.carriable(path.rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2])
     number = story(link) if link else None
     others = _other_stories(head.mapping, (values["web_url"], values["original_url"], values["amp_url"]))
+    slug = slug_of(path)
     article = Article(path=path, slug=slug, collection=collection, story=number, other_stories=others, **values)
     return Reading("article", article, tuple(problems), held=(*held, *flags))
+
+
+def slug_of(path: str) -> str:
+    """What an article is called by its file: the name without suffix; the folder's for a page bundle, which the content
+    directory is not (`posts/boats/index.md` is `boats`, `posts/boats/index.de.md` is `boats.de`).
+    """
+    folder, _, name = path.rpartition("/")
+    stem = name.rpartition(".")[0] or name
+    return text.carriable(folder.rpartition("/")[2] + stem.removeprefix("index") if is_bundle(path) else stem)
+
+
+def is_bundle(path: str) -> bool:
+    """Whether a file is the article of a page bundle, a folder that holds all that belongs to it."""
+    return "/index." in path and path.rpartition("/")[2].startswith("index.")
 
 
 def _other_stories(mapping: Mapping, known: tuple[str, ...]) -> tuple[int, ...]:

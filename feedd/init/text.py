@@ -89,7 +89,8 @@ def _content(one: Proposal) -> Iterator[str]:
         yield '#timezone = "Europe/Berlin"'
     if one.own_pages:
         yield from _comment(
-            "Where articles without webUrl are to be read, {slug} being the name of the file. See that it leads to "
+            "Where articles without webUrl are to be read, {slug} being the name of the file, or of its folder for "
+            "files called index. See that it leads to "
             f"their pages: {files(one.homeless, 'article')} no other address."
         )
         yield f"own_pages = {quoted(one.own_pages)}"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from feedd.content.article import Article, Link
+from feedd.content.article import Article, Link, is_bundle
 from feedd.desk import Record, decode_article, decode_links, decode_problems, duplicate_id
 from feedd.errors import Problem
 from feedd.feeds.select import Card, Traits, seen
@@ -153,10 +153,15 @@ class Index:
         return [Row(*found) for found in self._execute(_ROW + "WHERE id = ? ORDER BY path", (id,))]
 
     def path_of_name(self, name: str) -> str | None:
-        """The first file with that name in any folder, with or without its suffix; a whole path counts as a name."""
-        query = "SELECT path FROM file WHERE instr('/' || path || '.', '/' || ? || '.') ORDER BY path"
-        for (path,) in self._execute(query, (name,)):
-            if f"/{path}".endswith(f"/{name}") or f"/{path}".rpartition(".")[0].endswith(f"/{name}"):
+        """The first file with that name in any folder, with or without its suffix, or in a page bundle of that name; a
+        whole path counts as a name.
+        """
+        query = "SELECT path FROM file WHERE instr('/' || path || '.', :name) "
+        query += "OR instr('/' || replace(path, '/index.', '.') || '.', :name) ORDER BY path"
+        for (path,) in self._execute(query, {"name": f"/{name}."}):
+            bundle = path.replace("/index.", ".") if is_bundle(path) else path
+            names = (f"/{path}", f"/{path}".rpartition(".")[0], f"/{bundle}".rpartition(".")[0])
+            if any(one.endswith(f"/{name}") for one in names):
                 return str(path)
         return None
 

@@ -27,6 +27,7 @@ from feedd.content.article import (
     Rules,
     key_of_date,
     parse,
+    slug_of,
 )
 from feedd.content.links import story, web_url
 from feedd.content.text import carriable, key, plain
@@ -455,6 +456,34 @@ def test_a_date_in_the_future_is_kept_for_the_embargo() -> None:
 def test_an_expiry_is_the_instant_at_which_it_leaves() -> None:
     assert at(2024, 6, 30, 22) == read(BERLIN, expiryDate="2024-07-01").expires
     assert read().expires is None
+
+
+# What an article is called
+
+
+@pytest.mark.parametrize(
+    ("path", "slug"),
+    [
+        ("boats.md", "boats"),
+        ("posts/boats.md", "boats"),
+        ("posts/boats/index.md", "boats"),
+        ("boats/index.html", "boats"),
+        ("posts/v1.2/index.md", "v1.2"),
+        ("posts/v1.2.md", "v1.2"),
+        ("posts/boats/index.de.md", "boats.de"),
+        ("posts/boats.de.md", "boats.de"),
+        ("index.md", "index"),
+        ("posts/_index.md", "_index"),
+        ("posts/index-of-boats.md", "index-of-boats"),
+        ("index.d/boats.md", "boats"),
+        ("posts/boats", "boats"),
+        ("posts/été/index.md", "été"),
+    ],
+)
+def test_a_file_gives_its_name_and_a_page_bundle_that_of_its_folder(path: str, slug: str) -> None:
+    found = reading(article(), path=path).article
+
+    assert (slug_of(path), found and found.slug) == (slug, slug)
 
 
 # The keys that say when

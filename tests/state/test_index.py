@@ -55,6 +55,13 @@ def row(index: Index, path: str) -> Row:
         ("b/story", "b/story.md"),
         ("dotted.name", "x/dotted.name.md"),
         ("dotted", None),
+        ("boats", "y/boats/index.md"),
+        ("y/boats", "y/boats/index.md"),
+        ("boats.de", "y/boats/index.de.md"),
+        ("boats.md", None),
+        ("index", "y/boats/index.md"),
+        ("index.md", "y/boats/index.md"),
+        ("y", None),
         ("b", None),
         ("tory.md", None),
         ("x", None),
@@ -65,6 +72,7 @@ def row(index: Index, path: str) -> Row:
 )
 def test_file_is_found_by_its_name_in_any_folder(index: Index, name: str, path: str | None) -> None:
     names = ("x/a-b.md", "x/a_b.md", "top.md", "b/story.md", "a/story.md", "x/100%.md", "x/100x.md", "x/dotted.name.md")
+    names += ("y/boats/index.md", "y/boats/index.de.md")
     put_in(index, *map(record, names))
 
     assert index.path_of_name(name) == path
