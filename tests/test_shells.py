@@ -116,6 +116,19 @@ def test_a_shell_completes_feeds(shell: str, site: Site) -> None:
     assert "topics/night-sky" in completed(shell, "feedd explain a.md topics/ni", site.folder)
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("typed", "whole"),
+    [("explain moo", "moonrise.md"), ("explain con", "content"), ("check --ignore naive", "naive-date")],
+    ids=["article", "path", "kind"],
+)
+def test_a_shell_completes_names_of_articles_paths_and_kinds(shell: str, typed: str, whole: str, site: Site) -> None:
+    site.story("news/moonrise.md")
+    found = completed(shell, f"feedd {typed}", site.folder)
+    # bash completes paths by itself where it is offered nothing.
+    assert found == [""] if (shell, whole) == ("bash", "content") else whole in [word.rstrip("/") for word in found]
+
+
 @pytest.mark.parametrize("shell", ["bash", "fish"])
 def test_a_shell_offers_every_feed_that_goes_on_like_this(shell: str, site: Site) -> None:
     assert completed(shell, "feedd explain a.md topics/", site.folder) == ["topics/night-sky", "topics/sea"]

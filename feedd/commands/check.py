@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from feedd.commands.edges import here, now
+from feedd.commands.names import KIND
 from feedd.commands.options import configured, jsonable
 from feedd.commands.terminal import CONFIGURATION, FINE, PROBLEMS, mark, print_json, progress, quiet, refuse, serious
 from feedd.errors import ConfigError, FeeddError, Problem, Severity
@@ -47,7 +48,9 @@ def _show_kinds(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option("--changed-since", metavar="REV", help="Only files that were changed since Git's REV, and new ones.")
 @click.option("--content-only", is_flag=True, help="Look at settings and content, not at the surroundings.")
 @click.option("--format", "form", type=click.Choice(["text", "github", "json"]), help="How problems are printed.")
-@click.option("--ignore", metavar="KIND", multiple=True, help="Leave out problems of a kind, or several: a,b.")
+@click.option(
+    "--ignore", metavar="KIND", type=KIND, multiple=True, help="Leave out problems of a kind, or several: a,b."
+)
 @click.option("--kinds", is_flag=True, is_eager=True, expose_value=False, callback=_show_kinds, help="List all kinds.")
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path, allow_dash=True))
 def command(

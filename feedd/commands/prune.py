@@ -9,7 +9,7 @@ import click
 from feedd.commands.consent import seek
 from feedd.commands.edges import now
 from feedd.commands.keeper import Keeper
-from feedd.commands.names import FEED
+from feedd.commands.names import PRUNABLE
 from feedd.commands.options import configured, jsonable, socketed
 from feedd.commands.terminal import SHOWN, many
 from feedd.errors import printable
@@ -26,7 +26,7 @@ _MOST_PATHS = 8  # of one feed
 @configured
 @socketed
 @jsonable
-@click.argument("names", nargs=-1, type=FEED, metavar="[NAME]...")
+@click.argument("names", nargs=-1, type=PRUNABLE, metavar="[NAME]...")
 @click.option("--yes", is_flag=True, help="Remove them without asking.")
 def command(file: Path, socket: Path | None, as_json: bool, names: tuple[str, ...], yes: bool) -> None:
     """Remove feeds and documents for good that nothing asks for any more.
