@@ -389,7 +389,7 @@ def _sections(status: Status, now: int) -> Mapping[str, Iterable[str]]:
         "hook": [_hook(status.hook, now)] if status.hook else (),
         "watching": [status.watcher or "not yet"],
         "serving": [*_serving(status)],
-        "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)} [{settings.fingerprint[:12]}]"],
+        "settings": [f"{settings.file}, since {_moment(settings.loaded_at, now)}"],
         "refused": [line for line in settings.last_error if line not in status.reasons],
     }
 
