@@ -1,13 +1,18 @@
 """Installed: what packages beside feedd bring for it, by entry points (as the packaging specifications define them).
 
 In: a group and a name. Out: which packages have it, the object behind it, and what tells one version of it from
-another. Knows nothing of what these objects are for. Asking takes 20 ms and more, so it is asked only where a
-configuration names something that is not feedd's own; whoever imports this does so late.
+another. `call` is the way to run their code. Knows nothing of what these objects are for. Asking takes 20 ms and more,
+so it is asked only where a configuration names something that is not feedd's own; whoever imports this does so late.
 """
 
-from collections.abc import Iterable
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
 from functools import cache
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from feedd.errors import PluginError, Problem
 
@@ -37,9 +42,9 @@ def load(group: str, name: str) -> object:
     """The object of that name in a group. Raises PluginError where there is none, or importing it fails."""
     point = _point(group, name)
     try:
-        return point.load()
-    except (Exception, SystemExit) as error:
-        what = f"{name!r} of {_package(point)} cannot be loaded: {said(error)}"
+        return call(point.load)
+    except CallFailed as error:
+        what = f"{name!r} of {_package(point)} cannot be loaded: {error}"
         raise PluginError(Problem("plugin-broken", what, _REMEDY, field=group)) from error
 
 
@@ -69,18 +74,59 @@ def _digest(module: str) -> str:
     from pathlib import Path
 
     try:
-        spec = find_spec(module)
+        spec = call(find_spec, module)  # which imports the packages above it
         data = Path(spec.origin).read_bytes() if spec and spec.origin else b""
-    except (Exception, SystemExit):  # noqa: BLE001 - packages above it are imported
+    except (CallFailed, OSError):
         return "-"
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def said(error: BaseException) -> str:
-    """An exception as one short line, for people."""
+class CallFailed(Exception):
+    """Code of a package raised something, the `__cause__`; the text is that as one short line, for people."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C: it ends the command, while a KeyboardInterrupt that a package raises by itself is a
+    failure like any other.
+    """
+
+
+def call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of a package gives. What it prints goes to standard error: standard output is the command's own,
+    which programs read.
+
+    Raises CallFailed, whatever the function raises, so that it costs no more than what was asked for.
+    """
+    _tell_interrupts()
+    try:
+        with redirect_stdout(sys.stderr):
+            return function(*arguments)
+    except Interrupted:
+        raise
+    except BaseException as error:
+        raise CallFailed(_said(error)) from error
+
+
+def _tell_interrupts() -> None:
+    """Let Ctrl-C raise Interrupted, where it raises KeyboardInterrupt: in the main thread, unless feedd takes the
+    signal otherwise.
+    """
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if is_usual and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise Interrupted
+
+
+def _said(error: BaseException) -> str:
+    """An exception as one short line."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - a stranger's exception may be broken as well
+    except Interrupted:
+        raise
+    except BaseException:  # noqa: BLE001 - a stranger's exception may be broken as well
         text = ""
     plain = "".join(letter for letter in text if letter.isprintable())[:_MOST_SAID]
     return f"{type(error).__name__}: {plain}" if plain else type(error).__name__

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -171,7 +172,12 @@ def test_an_upgraded_filter_is_asked_anew(beside: Beside, version: str) -> None:
     [
         ("raise ValueError('no idea')", "raised ValueError: no idea"),
         ("raise SystemExit(3)", "raised SystemExit: 3"),
+        ("raise GeneratorExit", "raised GeneratorExit"),
+        ("raise KeyboardInterrupt('mine')", "raised KeyboardInterrupt: mine"),
+        ("raise type('Own', (BaseException,), {})('stop')", "raised Own: stop"),
+        ("import asyncio; raise asyncio.CancelledError", "raised CancelledError"),
         ("raise type('Odd', (Exception,), {'__str__': lambda self: 1 / 0})", "raised Odd"),
+        ("raise type('Odd', (Exception,), {'__str__': lambda self: exit()})", "raised Odd"),
         ("return 'yes'", "gave a str, neither True nor False"),
         ("return 1", "gave a int, neither True nor False"),
         ("return None", "gave a NoneType, neither True nor False"),
@@ -250,6 +256,65 @@ def test_a_daemon_with_a_filter_that_cannot_be_loaded_is_degraded_until_it_can(b
         assert set(beside.site.titles("some")) == {"a", "b"}
 
 
+@pytest.mark.parametrize("fault", ["KeyboardInterrupt", "GeneratorExit", "type('Own', (BaseException,), {})"])
+def test_a_daemon_outlives_whatever_a_filter_raises(beside: Beside, fault: str) -> None:
+    text = f"def short(article):\n    if article.title == 'Bad':\n        raise {fault}\n    return True\n"
+    beside.filters(text, short="short")
+    beside.site.configure(f"{FEED}[watch]\nquiet = '10ms'\n")
+    beside.begin()
+    with running(beside.site) as inbox:
+        beside.site.story("bad.md", title="Bad")
+        eventually(lambda: beside.site.titles() == ["Bad"])
+        beside.site.story("good.md", title="Good")
+        eventually(lambda: beside.site.titles("some") == ["Good"])
+        assert asked(inbox, "status")["status"]["state"] == "ready"
+
+
+@pytest.mark.parametrize("fault", ["KeyboardInterrupt", "GeneratorExit"])
+def test_a_filter_that_cannot_be_imported_costs_no_more_whatever_it_raises(beside: Beside, fault: str) -> None:
+    beside.filters(f"raise {fault}\n", short="short")
+    beside.site.configure(FEED)
+    beside.site.story("a.md")
+    assert beside.problems() == [f"'short' of feedd-beside 1.0 cannot be loaded: {fault}"]
+    assert beside.site.titles() == ["a"]
+
+
+def test_ctrl_c_ends_a_command_while_a_filter_works(beside: Beside) -> None:
+    text = "import time\ndef short(article):\n    open('begun', 'w').close()\n    time.sleep(50)\n"
+    beside.filters(text, short="short")
+    beside.site.configure(FEED)
+    beside.site.story("a.md")
+    command = [sys.executable, "-m", "feedd", "build", "--config", str(beside.site.file)]
+    with subprocess.Popen(
+        command, cwd=beside.site.folder, env=beside.environ, stderr=subprocess.PIPE, text=True
+    ) as build:
+        try:
+            eventually((beside.site.folder / "begun").exists)
+            build.send_signal(signal.SIGINT)
+            assert build.communicate(timeout=10)[1] == "\nfeedd: interrupted; no document is left half-written\n"
+            assert build.returncode == 130
+        finally:
+            build.kill()
+
+
+@pytest.mark.parametrize("articles", [1, 1100])  # of which the latter are read by other processes
+def test_what_packages_print_is_not_in_what_programs_read(beside: Beside, articles: int) -> None:
+    beside.filters("print('loaded')\ndef short(article):\n    print(article.title)\n    return True\n", short="short")
+    text = TWTXT.replace("(entry):", "(entry):\n    print('entry')")
+    text = text.replace("entries):", "entries):\n    print('whole')")
+    install(beside.packages, project("feedd.formats", {"twtxt": "form:FORMAT"}, name="feedd-form"), {"form": text})
+    beside.site.configure(FEED + "[output]\nformats = ['json', 'twtxt']\n")
+    for number in range(articles):
+        beside.site.story(f"{number}.md", title=f"Story {number}")
+    done = subprocess.run(
+        [sys.executable, "-m", "feedd", "build", "--json", "--config", str(beside.site.file)],
+        env=beside.environ, capture_output=True, text=True, timeout=50, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["read"] == articles
+    # The lines of several processes run into each other.
+    assert all(said in done.stderr for said in ("loaded", "entry", "whole", f"Story {articles - 1}"))
+
+
 def test_what_is_no_function_is_no_filter(beside: Beside) -> None:
     beside.filters("short = 7\n", short="short")
     beside.site.configure(FEED)
@@ -320,6 +385,9 @@ def test_a_document_that_a_format_cannot_write_costs_no_other(beside: Beside) ->
         ("raise KeyError('x')", "raised KeyError: 'x'"),
         ("return 'text'", "gave a str instead of bytes"),
         ("import sys; sys.exit('no')", "raised SystemExit: no"),
+        ("raise GeneratorExit", "raised GeneratorExit"),
+        ("raise KeyboardInterrupt", "raised KeyboardInterrupt"),
+        ("from feedd.plugins import RenderError; raise RenderError('no')", "raised RenderError: no"),
     ],
 )
 def test_an_entry_that_a_format_cannot_write_costs_no_other(beside: Beside, body: str, why: str) -> None:

@@ -73,9 +73,9 @@ def _found(name: str) -> _Found:
 def _answer(filter: _Found, view: plugins.Article) -> bool | str:
     """What a filter says of an article, or in words why that is nothing."""
     try:
-        answer = filter.function(view)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it is a stranger's code
-        return f"raised {installed.said(error)}"
+        answer = installed.call(filter.function, view)
+    except installed.CallFailed as error:
+        return f"raised {error}"
     return answer if isinstance(answer, bool) else f"gave a {type(answer).__name__}, neither True nor False"
 
 

@@ -114,11 +114,12 @@ def _held(write: Callable[..., object], what: str) -> Callable[..., bytes]:
 
     def call(subject: Entry | Feed, *arguments: Any) -> bytes:
         try:
-            data = write(subject, *arguments)
-        except RenderError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise _not_written(subject, what, f"raised {installed.said(error)}") from error
+            data = installed.call(write, subject, *arguments)
+        except installed.CallFailed as error:
+            cause = error.__cause__
+            if isinstance(cause, RenderError) and isinstance(getattr(cause, "problem", None), Problem):
+                raise cause from None
+            raise _not_written(subject, what, f"raised {error}") from error
         if not isinstance(data, bytes):
             raise _not_written(subject, what, f"gave a {type(data).__name__} instead of bytes")
         return data
