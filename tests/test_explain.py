@@ -333,7 +333,28 @@ def test_a_feed_whose_first_article_is_yet_to_appear_can_be_asked_for(tmp_path: 
 def test_only_minima_that_a_feed_sets_are_said(wish: str, wants: str, tmp_path: Path) -> None:
     site = Site(tmp_path, f'[[feed]]\nname = "hot"\n{wish}\n')
     site.story("a.md")
-    assert says(explained(site, "a.md", "hot"), "minimum", "hot") == f"quality 0, heat 0; the feed wants {wants}"
+    assert says(explained(site, "a.md", "hot"), "minimum", "hot") == (
+        f"quality 0 (not written), heat 0 (not written); the feed wants {wants}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        ({}, "quality 0 (not written), heat 0 (not written)"),
+        ({"heat": 0, "quality": 0}, "quality 0, heat 0"),
+        ({"heat": -1, "quality": 5}, "quality 5, heat -1 (unranked)"),
+    ],
+    ids=["absent", "zero", "unranked"],
+)
+def test_a_heat_of_zero_is_told_from_one_that_nobody_wrote_and_from_unranked(
+    front: dict[str, int], words: str, tmp_path: Path
+) -> None:
+    site = Site(tmp_path, '[[feed]]\nname = "hot"\nmin_heat = 0\n')
+    site.story("a.md", **front)
+    explanation = explained(site, "a.md", "hot")
+    assert says(explanation, "minimum", "hot") == f"{words}; the feed wants heat ≥ 0"
+    assert explanation.shown_in("hot") is ("unranked" not in words)
 
 
 def test_a_former_name_of_a_topic_leads_to_its_feed(tmp_path: Path) -> None:

@@ -289,15 +289,22 @@ class Membership:
         values = {"quality": traits.quality, "heat": traits.heat}
         wants = ", ".join(f"{name} ≥ {least}" for name, least in asked_for.items())
         stays = not enough(card, spec) and card.id in self._marked
-        says = f"quality {traits.quality}, heat {traits.heat}; the feed wants {wants}"
-        low = [name for name, least in asked_for.items() if values[name] < least] or list(asked_for)
         path = self._article(card).path
+        has = ", ".join(f"{name} {value}{self._ranked(path, name, value)}" for name, value in values.items())
+        says = f"{has}; the feed wants {wants}"
+        low = [name for name, least in asked_for.items() if values[name] < least] or list(asked_for)
         first, *others = (places.front(path, name) for name in low)
         wishes = [self.wish(f"min_{name}", "all") for name in low]
         return Verdict(
             "minimum", passes, f"{says}{'; it was in before, so it stays' if stays else ''}", values,
             first.file, first.line, first.field, "", asked_for, wishes[0], (*others, *wishes[1:]),
         )  # fmt: skip
+
+    def _ranked(self, path: str, attribute: str, value: int) -> str:
+        """What a quality or a heat means that is none."""
+        if value < 0:
+            return " (unranked)"
+        return "" if value or self._inquiry.places.front(path, attribute).file else " (not written)"
 
     def _age(self, card: Card, until: int) -> Verdict:
         young = self._now < until
