@@ -247,6 +247,15 @@ def test_configuration_that_is_wrong_is_told_where_nobody_listens(command: str, 
     assert result.exit_code == 78
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_slip_in_the_name_of_the_configuration_is_not_answered_by_another_daemon(command: str, site: Site) -> None:
+    with daemon(site.folder / "state" / "control.sock", failed(BAD)):
+        result = feedd(command, "--config", str(site.folder / "fedd.toml"))
+
+    assert "fedd.toml: does not exist" in result.stderr
+    assert result.exit_code == 78
+
+
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_daemon_is_reached_whatever_the_configuration_says(by: str, site: Site) -> None:
     place = site.folder / "elsewhere.sock"

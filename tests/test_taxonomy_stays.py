@@ -42,6 +42,7 @@ DAMAGE: dict[str, Callable[[Site], object]] = {
     "a file has no name": lambda site: file(site).write_text("_id: tea\n"),
     "a directory is gone": lambda site: shutil.rmtree(site.content / "_data" / "topics"),
     "all directories are gone": lambda site: [shutil.rmtree(site.folder / one) for one in ("content/_data", "more")],
+    "all directories are emptied": lambda site: [one.unlink() for one in site.folder.rglob("*.yaml")],
     "the content is gone": lambda site: site.content.rename(site.folder / "away"),
 }
 
@@ -112,6 +113,25 @@ def test_directories_that_were_never_there_are_only_reported(tmp_path: Path) -> 
     assert site.documents()
 
 
+def test_topics_in_an_emptied_content_stay_until_they_are_back(site: Site) -> None:
+    site.configure(SETTINGS.replace(', "more"', ""))
+    site.build()
+    before, topics = site.documents(), site.content / "_data" / "topics"
+    files = {path: path.read_bytes() for path in topics.iterdir()}
+    shutil.rmtree(site.content)
+    topics.mkdir(parents=True)
+    site.build()
+    assert site.documents() == before
+
+    files[topics / "tea.yaml"] = b"_id: tea\nname: Hot Drinks\naliases: [Tea]\n"
+    for path, data in files.items():
+        path.write_bytes(data)
+    site.story("a.md", topics=["Tea"], webUrl="https://source.example/a")
+    site.story("b.md", topics=["Sea"], webUrl="https://source.example/b")
+    site.build()
+    assert "Hot Drinks" in {tag for item in site.items() for tag in item["tags"]}
+
+
 def test_a_directory_that_comes_back_empty_is_believed(site: Site) -> None:
     site.build()
     shutil.rmtree(site.content / "_data" / "topics")
@@ -142,7 +162,7 @@ def test_a_directory_that_goes_while_it_is_read_and_comes_back_empty_is_believed
     shutil.rmtree(topics)
     topics.mkdir()
     ONCE.append(True)
-    config = replace(site.config, taxonomy=replace(site.config.taxonomy, topics=(topics,)))
+    config = replace(site.config, taxonomy=replace(site.config.taxonomy, topics=(topics, site.folder / "more")))
     with closing(site.opened(config, silent)) as pipeline:
         pipeline.run(site.now)
         assert not topics.exists()

@@ -161,7 +161,8 @@ def _of_another_version(place: Path, command: str) -> Problem:
 
 def place_of_socket(file: Path) -> Path:
     """Where the daemon listens. A configuration that is wrong is told of only if that cannot be made out of it: what
-    the daemon says of it is what is asked for.
+    the daemon says of it is what is asked for. One that is not there has no daemon: its name is likely a slip, and
+    who would answer beside it is another's.
     """
     from feedd.config import load as load_config
     from feedd.config import socket_in
@@ -170,7 +171,7 @@ def place_of_socket(file: Path) -> Path:
     try:
         return cast(Path, load_config(file).control.socket)  # which is filled in if it was absent
     except ConfigError:
-        if place.is_socket():
+        if place.is_socket() and file.exists():
             return place
-    load(file, f"the daemon was not asked, as nobody listens at {place}. If it is elsewhere, use --socket.")
+    load(file, "the daemon was not asked. If it runs all the same, name its socket by --socket.")
     return place

@@ -8,7 +8,7 @@ are called and where their feeds lie. Knows no articles.
 import errno
 import os
 import re
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -341,12 +341,24 @@ def read_organizations(
 def _with_last(
     items: list[Item], problems: list[Problem], last: Iterable[Item], folders: Iterable[Path]
 ) -> tuple[list[Item], list[Problem]]:
-    """With what was known of files and directories that have a problem now."""
+    """With what was known of files and directories that have a problem now. So have directories that are empty, if
+    there is nothing in any: what is around them, the content, is likely on its way out or back.
+    """
+    last = list(last)
+    if last and not items:
+        problems = [*problems, *_emptied(folders, problems)]
     kept = {place.file: [item for item in last if _is_in(item.file, place.file)] for place in problems}
     noted = [replace(one, what=f"{one.what}; what it said before stays") if kept[one.file] else one for one in problems]
     order = [shown(str(folder)) for folder in folders]
     every = items + [item for some in kept.values() for item in some]
     return sorted(every, key=lambda item: _rank(item.file, order)) if any(kept.values()) else items, noted
+
+
+def _emptied(folders: Iterable[Path], problems: Sequence[Problem]) -> Iterator[Problem]:
+    """The directories that can be listed and hold nothing, not even what has a problem."""
+    for place in (shown(str(folder)) for folder in folders):
+        if not any(_is_in(problem.file, place) for problem in problems):
+            yield Problem("no-taxonomy", "is empty", "Put its files back, or take it out of [taxonomy].", place)
 
 
 def _is_in(file: str, place: str) -> bool:
