@@ -374,6 +374,24 @@ BROKEN = {
         LINES["publishedDateTime"],
         "publishedDateTime",
     ),
+    "impossible-date-in-the-name": Way(
+        "front-matter",
+        "date: is missing, and the file's name begins with '2024-02-30': day is out of range for month; "
+        "it never read well",
+        ["2024-02-30-a.md: date"],
+        write(without("publishedDateTime").replace("\n---\n", "\ndate: 2024-02-29\n---\n"), "2024-02-30-a.md"),
+        {"2024-02-30-a.md": without("publishedDateTime")},
+        path="2024-02-30-a.md",
+        kind="bad-date",
+    ),
+    "other-date-beside-a-date-in-the-name": Way(
+        "slip",
+        f"published_at is not known, {PUBLISHED}",
+        ["2024-02-08-a.md:12: published_at"],
+        write(without("publishedDateTime"), "2024-02-08-a.md"),
+        {"2024-02-08-a.md": without("publishedDateTime").replace("\n---\n", "\npublished_at: 2027-06-01\n---\n")},
+        path="2024-02-08-a.md",
+    ),
     "impossible-publish-date": broken(
         "bad-date",
         "'2024-02-30': day is out of range for month",
@@ -534,6 +552,14 @@ TIME = {
         ["a.md:12: publishDate"],
         wait(12 * HOUR),
         {"a.md": without("publishedDateTime").replace("\n---\n", "\ndate: 2024-01-01\npublishDate: 2024-06-02\n---\n")},
+    ),
+    "embargo-of-a-date-in-the-name": Way(
+        "embargo",
+        "appears at 2024-06-02T00:00:00Z, the date that the file's name begins with",
+        ["2024-06-02-a.md"],
+        wait(12 * HOUR),
+        {"2024-06-02-a.md": without("publishedDateTime")},
+        path="2024-06-02-a.md",
     ),
     "embargo-of-a-date-without-zone": Way(
         "embargo",
@@ -800,7 +826,7 @@ CHOSEN = {
     ),
     "heat": Way(
         "minimum",
-        "quality 0, heat -1; the feed wants heat ≥ 0",
+        "quality 0 (not written), heat -1 (unranked); the feed wants heat ≥ 0",
         [f"a.md:{LAST}: heat", f"{OWN}.min_heat"],
         write(story(heat=0)),
         {"a.md": story(heat=-1)},
@@ -808,7 +834,7 @@ CHOSEN = {
     ),
     "quality-and-heat": Way(
         "minimum",
-        "quality 1, heat 0; the feed wants quality ≥ 1, heat ≥ 1",
+        "quality 1, heat 0 (not written); the feed wants quality ≥ 1, heat ≥ 1",
         ["default: heat", "feedd.toml:8: feed[1].min_heat"],
         write(story(quality=1, heat=1)),
         {"a.md": story(quality=1)},
@@ -816,7 +842,7 @@ CHOSEN = {
     ),
     "heat-that-fell-while-the-article-was-out": Way(
         "minimum",
-        "quality 0, heat 1; the feed wants heat ≥ 5",
+        "quality 0 (not written), heat 1; the feed wants heat ≥ 5",
         [f"a.md:{LAST}: heat", f"{OWN}.min_heat"],
         write(story(heat=5)),
         {"a.md": story(heat=1)},
