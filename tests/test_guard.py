@@ -242,6 +242,17 @@ def test_held_articles_stay_though_files_with_their_ids_come_that_show_nothing(s
     assert numbers(site) == list(range(10, 20))
 
 
+def test_held_articles_stay_though_drafts_with_their_ids_are_gone_as_well(site: Site) -> None:
+    site.story("low/first.md", "100", guid="same")
+    site.story("low/second.md", "101", guid="same", published=False)
+    site.build()
+    before = site.documents()
+    shutil.rmtree(site.content / "low")
+
+    assert site.build().withheld == 11
+    assert site.documents() == before
+
+
 def test_expiry_is_no_accident(tmp_path: Path) -> None:
     site = Site(tmp_path, SETTINGS + GUARD)
     for number in range(20):

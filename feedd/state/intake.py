@@ -40,6 +40,8 @@ Withheld = dict[str, str]
 
 GONE = "its file is gone"
 """Why an article leaves whose file is not there."""
+UNWANTED = "[content] does not ask for its file"
+"""Why one leaves whose file is none of content any more."""
 
 
 class Edits(Struct):
@@ -305,11 +307,12 @@ class Intake:
 
     def _forget_heirs(self, rows: Iterable[Row]) -> None:
         """Forget other files that would take the ids of articles that must stay and show nothing: the next scan finds
-        those files again.
+        those files again. Those that are gone are let go anyway.
         """
+        gone = {row.key for row in self._gone}
         for row in rows:
             for holder in self._index.holders(row.id or ""):
-                if holder.path != row.path and not holder.shown(self._now):
+                if holder.path != row.path and holder.key not in gone and not holder.shown(self._now):
                     self._index.drop(holder.key)
 
     def _kept(
@@ -353,8 +356,8 @@ class Intake:
 
     def _why(self, leaving: _Leaving) -> str:
         if leaving.record:
-            return _why(leaving.record, self._now)
-        return GONE if self._desk.tree.wanted(leaving.row.path) else "[content] does not ask for its file"
+            return why_leaving(leaving.record, self._now)
+        return GONE if self._desk.tree.wanted(leaving.row.path) else UNWANTED
 
 
 def _digest(rows: Iterable[Row]) -> str:
@@ -365,7 +368,7 @@ def _digest(rows: Iterable[Row]) -> str:
     return digest.hexdigest()
 
 
-def _why(record: Record, now: int) -> str:
+def why_leaving(record: Record, now: int) -> str:
     """Why a file that was an article which subscribers saw shows none now."""
     if record.article is None:
         return "its text says not to publish it" if record.withdrawn else "its file is no article any more"
