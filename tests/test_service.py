@@ -291,12 +291,15 @@ def test_reloads_leave_nothing_open(site: Site) -> None:
         def holds() -> tuple[int, int]:
             return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
 
+        def reload(times: int) -> None:
+            for text in settings * times:
+                site.configure(text)
+                assert ask(site.state / "control.sock", "reload", 20)["ok"]
+
+        reload(1)  # some threads begin late; SQLite keeps a file of what is closed while it is open elsewhere
         files, threads = holds()
-        for text in settings * 10:
-            site.configure(text)
-            assert ask(site.state / "control.sock", "reload", 20)["ok"]
-        # SQLite keeps one file of a connection that is closed while another one uses the same database.
-        eventually(lambda: holds() == (files + 1, threads))
+        reload(9)
+        eventually(lambda: holds()[0] <= files and holds()[1] <= threads)
 
 
 def test_hangups_during_the_first_build_wait_for_its_end(site: Site) -> None:
