@@ -114,6 +114,7 @@ def _around(
     who = world.account(mine.user) if mine else None
     who = None if who and who.uid == world.uid else who
     yield from places.directories(config, world, who)
+    yield from places.obstacles(config, survey)
     yield from places.foreign(config, survey)
     yield from places.mounted_files(config, world)
     yield from places.state(config)

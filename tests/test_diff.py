@@ -791,9 +791,10 @@ def test_something_in_the_way_of_a_document_is_told_and_the_document_is_not(site
     (site.feeds / "all.rss" / "folder").mkdir(parents=True)
     found, before = difference(site), contents(site.feeds)
 
+    what = "is a folder, so the document of that name cannot be written"
     assert found.documents == Documents()
-    assert [problem.what for problem in found.problems] == ["cannot be written: Is a directory"]
-    assert [problem.what for problem in site.build().problems] == ["cannot be written: Is a directory"]
+    assert [problem.what for problem in found.problems] == [what]
+    assert [problem.what for problem in site.build().problems] == [what]
     assert changes(before, contents(site.feeds)) == Documents()
 
 

@@ -568,7 +568,9 @@ def test_directory_in_the_place_of_a_document_costs_that_document(site: Site) ->
 
     report = site.build()
 
-    assert kinds(report) == ["not-written"]
+    [problem] = report.problems
+    assert (problem.kind, problem.file) == ("not-written", str(site.feeds / "all.rss"))
+    assert problem.remedy.startswith("Remove or rename the folder that is in the way.")
     assert (site.feeds / "all.rss" / "mine").is_dir()
     assert site.titles() == ["One", "Two"]
 
@@ -583,7 +585,9 @@ def test_file_in_the_place_of_a_folder_costs_its_documents(site: Site) -> None:
 
     report = site.build()
 
-    assert kinds(report) == ["not-written"] * 6
+    [problem] = report.problems  # of six documents
+    assert (problem.kind, problem.file) == ("not-written", str(site.feeds / "topics"))
+    assert problem.remedy.startswith("Remove or rename the file that is in the way.")
     assert (site.feeds / "topics").read_text() == "mine"
     assert site.titles("providers/source.example") == ["One", "Two"]
 

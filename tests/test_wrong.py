@@ -163,7 +163,8 @@ def test_every_mistake_is_told_with_its_place_and_a_remedy(name: str) -> None:
     said = (WRONG / f"{name}.txt").read_text(encoding="utf-8").splitlines()
     problems = [line for line in said if "error" in line or "warning" in line]
     remedy = (
-        r"[.:] (Write|Did you mean|Choose|Name|Leave|Add|Put|Save|Give|Let|It belongs|Known|Create|Mend|Set|Show)\b"
+        r"[.:] (Write|Did you mean|Choose|Name|Leave|Add|Put|Save|Give|Let|It belongs|Known|Create|Mend|Remove|Set"
+        r"|Show)\b"
     )
 
     assert [line for line in problems if not re.search(remedy, line)] == []

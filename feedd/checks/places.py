@@ -20,7 +20,7 @@ from feedd.config import Config
 from feedd.content.source import Tree
 from feedd.errors import Problem
 from feedd.feeds.manifest import FOLDERS, PROVIDERS, TOPICS
-from feedd.publish.directory import PAGE, Directory
+from feedd.publish.directory import OBSTRUCTS, PAGE, Directory, in_the_way
 from feedd.service.watcher import remote_mounts
 from feedd.state.database import FILE, open_copy
 
@@ -41,9 +41,12 @@ def directories(config: Config, world: World, who: Who | None) -> Iterator[Probl
         if refused:
             user = f"the user {who.name}" if who else "this user"
             what = f"{refused} is not a directory that {user} can write in"
-            if refused.is_file() and refused != place and refused.parent == place:
+            remedy = "Mend its permissions, or name another."
+            if refused.is_file() and refused == place / FILE:
                 what = f"{refused} is not a file that {user} can write"
-            yield Problem("not-writable", what, "Mend its permissions, or name another.", str(place), field=name)
+            elif not refused.is_dir():
+                what, remedy = f"{refused} is no directory", "Remove or rename the file, or name another directory."
+            yield Problem("not-writable", what, remedy, str(place), field=name)
         else:
             yield from _room(place, name, world, told)
 
@@ -101,6 +104,16 @@ def _room(place: Path, name: str, world: World, told: set[int]) -> Iterator[Prob
 
 
 # The output directory
+
+
+def obstacles(config: Config, survey: Survey) -> Iterator[Problem]:
+    """What lies in the way of documents: files in the place of folders, and folders in theirs."""
+    root = config.output.path
+    if root.is_dir():
+        found = (in_the_way(root, root / path) for path in sorted(_documents(config, survey)))
+        for obstacle in dict.fromkeys(one for one in found if one):
+            what, remedy = OBSTRUCTS[obstacle.is_dir()]
+            yield Problem("not-writable", what, remedy, str(obstacle), field="output.path")
 
 
 def foreign(config: Config, survey: Survey) -> Iterator[Problem]:

@@ -56,9 +56,18 @@ class Directory:
                 return Placed(status.st_size, status.st_mtime_ns, False)
             return self._write(place, document.data)
         except OSError as error:
+            raise PublishError(self._not_written(place, error)) from error
+
+    def _not_written(self, place: Path, error: OSError) -> Problem:
+        """Why a document is not in its place: the same for all those that one thing is in the way of."""
+        obstacle = in_the_way(self.root, place)
+        if obstacle is None:
             remedy = "Free space, or mend the place or its permissions; it is tried again at the next run."
             what = f"cannot be written: {error.strerror or error}"
-            raise PublishError(Problem("not-written", what, remedy, str(place), field="output.path")) from error
+            return Problem("not-written", what, remedy, str(place), field="output.path")
+        what, remedy = OBSTRUCTS[obstacle == place]
+        remedy = f"{remedy} It is tried again at the next run."
+        return Problem("not-written", what, remedy, str(obstacle), field="output.path")
 
     def remove(self, path: str) -> None:
         """Take a document away, if it is there. Raises PublishError."""
@@ -184,6 +193,25 @@ class Directory:
                     with suppress(OSError):
                         left.unlink()
 
+
+def in_the_way(root: Path, place: Path) -> Path | None:
+    """What keeps a document from its place below a directory, whatever the permissions: a file where a folder must be,
+    or a folder in the very place; None if nothing does.
+    """
+    folders = [folder for folder in place.parents if folder == root or root in folder.parents]
+    blocked = next((folder for folder in reversed(folders) if os.path.lexists(folder) and not _is_folder(folder)), None)
+    return blocked or (place if _is_folder(place) else None)
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises where a folder may not be entered
+
+
+OBSTRUCTS = (
+    ("is no folder, so nothing can be written below it", "Remove or rename the file that is in the way."),
+    ("is a folder, so the document of that name cannot be written", "Remove or rename the folder that is in the way."),
+)
+"""What to say of something that is in the way of a document, and the remedy: above its place, and in it."""
 
 _SUFFIXES = {*FORMATS, PAGE, "opml"}
 

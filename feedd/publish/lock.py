@@ -32,6 +32,8 @@ def sole_writer(
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         what, remedy = f"cannot be used: {error.strerror}", "Mend the place or its permissions."
+        if isinstance(error, FileExistsError | NotADirectoryError):
+            remedy = "Remove or rename the file that is in the way, or name another directory."
         raise PublishError(Problem("not-writable", what, remedy, str(directory), field=field)) from error
     try:
         _take(handle, directory, field)

@@ -124,6 +124,12 @@ def _output_is_a_file(site: Site) -> None:
     site.feeds.write_text("")
 
 
+def _topics_are_a_file(site: Site) -> None:
+    site.story("a.md")
+    (site.feeds / "all.atom").mkdir(parents=True)
+    (site.feeds / "topics").write_text("")
+
+
 def _own_page(site: Site) -> None:
     site.configure("[pages]\n")
     site.feeds.mkdir()
@@ -702,8 +708,16 @@ ROWS: list[tuple[str, Make, str]] = [
     (
         "not-writable",
         _output_is_a_file,
-        "error: SITE/feeds: output.path: SITE/feeds is not a directory that this user can write in. Mend "
-        "its permissions, or name another. [not-writable]",
+        "error: SITE/feeds: output.path: SITE/feeds is no directory. Remove or rename the file, or name "
+        "another directory. [not-writable]",
+    ),
+    (
+        "not-writable",
+        _topics_are_a_file,
+        "error: SITE/feeds/all.atom: output.path: is a folder, so the document of that name cannot be "
+        "written. Remove or rename the folder that is in the way. [not-writable]\n"
+        "error: SITE/feeds/topics: output.path: is no folder, so nothing can be written below it. Remove or "
+        "rename the file that is in the way. [not-writable]",
     ),
     (
         "state-damaged",
