@@ -202,8 +202,8 @@ def test_jekyll_is_recognised_and_its_unsaid_posts_stay_unpublished(tmp_path: Pa
     assert config.content.path == tmp_path / "site" / "_posts"
     assert config.content.own_pages == "https://nine.example/log/{slug}/"
     assert (config.output.path.name, config.state.path.name) == ("_feeds", "_state")  # which Jekyll does not copy
-    assert (found["public"], found["published_default"]) == (1, 3)
-    assert "_posts/2024-05-04-fog.md" in note(found, "undated")
+    assert (found["public"], found["published_default"]) == (1, 4)  # fog has its date in its name
+    assert found["files"] == {"article": 5}
     assert "`topics`" in note(found, "key-not-read")
 
 
@@ -211,7 +211,7 @@ def test_what_would_become_public_does_when_the_comment_is_taken_away(tmp_path: 
     site = jekyll(tmp_path / "site")
     found = report(site)
     config = Path(found["configuration"] and found["config"])
-    assert "3 more become public" in config.read_text(encoding="utf-8")
+    assert "4 more become public" in config.read_text(encoding="utf-8")
 
     block = re.compile(r'^#(\[\[collection\]\]|name = "articles"|published_default = true)$', re.MULTILINE)
     config.write_text(block.sub(r"\1", config.read_text(encoding="utf-8")), encoding="utf-8")

@@ -624,6 +624,16 @@ def test_what_hugo_publishes_later_is_not_seen_earlier(site: Site, earlier: dict
         assert (f"{SECRET} title".encode() in everywhere(site)) == (moment == NOON + HOUR)
 
 
+def test_a_post_is_not_seen_before_the_day_in_its_name(site: Site) -> None:
+    site.configure('[content]\ntimezone = "Europe/Berlin"\n')
+    site.story("_posts/2024-06-02-later.md", f"{SECRET} title", publishedDateTime=None)
+    midnight = NOON + 10 * HOUR  # in Berlin
+    for moment in (NOON, midnight - 1, midnight):
+        site.now = moment
+        site.build()
+        assert (f"{SECRET} title".encode() in everywhere(site)) == (moment == midnight)
+
+
 def test_a_state_of_another_way_to_read_is_read_anew(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an earlier feedd took for public may be under embargo as this one reads it."""
     site.build()

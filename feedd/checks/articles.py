@@ -213,7 +213,7 @@ def _line_of_date(desk: Desk, path: str) -> tuple[int | None, str]:
     """The line and the name of the field that says since when an article is public."""
     head = _head(desk, path)
     name = key_of_date(head.mapping, desk.rules.zone) if head else ""
-    return (head.line(name) if head else None), name or "publishedDateTime"
+    return (head.line(name) if head else None), name or "date"
 
 
 def _head(desk: Desk, path: str) -> header.Header | None:

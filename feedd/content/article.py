@@ -23,7 +23,7 @@ from feedd.errors import BrokenArticle, Problem
 if TYPE_CHECKING:
     from feedd.content.header import Header
 
-REVISION = 3
+REVISION = 4
 """Counts up whenever the same bytes and rules may give another reading than before, so that states are read anew."""
 MAX_RELATED = 20
 """Related links kept of an article; selection shows at most five of them."""
@@ -181,7 +181,8 @@ def _in_toml(path: str, data: bytes) -> tuple[Problem, ...]:
 
 def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Reading:
     notes = _Notes(rules)
-    values = {spec.attribute: spec.value(head.mapping, notes) for spec in _FIRST}
+    dated = _dated(head.mapping, path)
+    values = {spec.attribute: spec.value(dated, notes) for spec in _FIRST}
     link = values["web_url"] or values["original_url"]
     if not (link or rules.own_pages):
         notes.fail("no-link", "webUrl", "no absolute http(s) address", "Write webUrl, originalUrl or sourceUrl.")
@@ -199,7 +200,7 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     if rules.thorough:
         from feedd.content.doubts import doubts  # late: builds do not ask
 
-        notes.problems += doubts(head.mapping, values, key_of_date(head.mapping, rules.zone))
+        notes.problems += doubts(head.mapping, values, key_of_date(head.mapping, rules.zone) or "date")
     problems = [_placed(problem, path, head) for problem in notes.problems]
     if notes.failed:
         return _broken(path, data, problems, hidden or values["removed"])
@@ -208,6 +209,26 @@ def _read_fields(path: str, data: bytes, head: "Header", rules: Rules) -> Readin
     slug = slug_of(path)
     article = Article(path=path, slug=slug, collection=collection, story=number, other_stories=others, **values)
     return Reading("article", article, tuple(problems), held=(*held, *flags))
+
+
+class _Day(str):
+    """A date that is written in the name of a file."""
+
+    __slots__ = ()
+
+
+_DAY = re.compile(r"(\d{4}-\d\d?-\d\d?)-", re.ASCII)
+
+
+def _dated(mapping: Mapping, path: str) -> Mapping:
+    """The front matter, with the date that the name of its file begins with where no key says any, as Jekyll has it."""
+    if _has_date(mapping) or not (day := _DAY.match(slug_of(path))):
+        return mapping
+    return {**mapping, "date": _Day(day[1])}
+
+
+def _has_date(mapping: Mapping) -> bool:
+    return any(mapping.get(name) is not None for name in _DATE_KEYS)
 
 
 def slug_of(path: str) -> str:
@@ -267,9 +288,12 @@ def _misspelt(head: "Header", notes: "_Notes") -> dict[str, str]:
     with the key that it seems to mean.
     """
     decisive: dict[str, str] = {}
+    has_date = _has_date(head.mapping)
     for name in [name for name in head.mapping if name not in _KNOWN]:
         meant = _meant(name) if isinstance(name, str) else ""
-        # Without any date the article is broken anyway; beside another key, `date` decides nothing.
+        if not has_date and isinstance(name, str) and name.lower() in _DATES_OF_OTHERS:
+            meant = "publishDate"
+        # Beside one of these keys, `date` decides nothing.
         hides = meant in _DECISIVE and not (meant == "date" and any(head.mapping.get(key) for key in _TOGETHER))
         if meant and (hides or meant not in head.mapping or meant.lower() == name.lower()):
             withheld = ", so the article is not published" if hides else ""
@@ -306,6 +330,15 @@ _HABITS = (
     )
     | dict.fromkeys(("publish_date", "publish-date", "pubdate", "pub_date"), "publishDate")
 )
+
+
+# The same, where no key says when: the date in the name of a file may then be an earlier one. Beside a date that feedd
+# knows these are too frequent to be slips.
+_DATES_OF_OTHERS = {
+    "publishedat", "published_at", "publishedon", "published_on", "publisheddate", "published_date", "datepublished",
+    "date_published", "publishat", "publish_at", "publishon", "publish_on", "publicationdate", "publication_date",
+    "pubdatetime", "releasedate", "release_date", "scheduled", "scheduledat", "scheduled_at", "postdate", "post_date",
+}  # fmt: skip
 
 
 def _placed(problem: Problem, path: str, head: "Header") -> Problem:
@@ -398,7 +431,8 @@ class Field(Struct, frozen=True):
         if greatest is not None:
             return greatest
         if self.required:
-            notes.fail("missing", self.keys[0], "is missing", f"Write `{self.keys[0]}: …`.")
+            remedy = " or ".join(f"`{name}: …`" for name in sorted({self.keys[0], self.keys[-1]}))
+            notes.fail("missing", self.keys[0], "is missing", f"Write {remedy}.")
         return self.absent
 
 
@@ -477,7 +511,11 @@ def _instant(raw: Any, name: str, notes: _Notes) -> int:
     try:
         seconds, aware = instant(raw, notes.rules.zone)
     except ValueError as error:
-        raise _Wrong("bad-date", f"{_shortened(raw)!r}: {error}", example) from error
+        what = f"{_shortened(raw)!r}: {error}"
+        if isinstance(raw, _Day):
+            what = f"is missing, and the file's name begins with {what}"
+            example = "Write `date: …`, or mend the name."
+        raise _Wrong("bad-date", what, example) from error
     if not aware and ":" in raw:
         notes.warn("naive-date", name, f"has no time zone, read as {notes.rules.zone}", example)
     return seconds
@@ -588,12 +626,12 @@ _LINK_KEYS = ("webUrl", "originalUrl", "sourceUrl", "link")
 # Both mean nothing but publication: of two that differ the later one counts, so that nothing is seen too early.
 _TOGETHER = frozenset({"publishedDateTime", "publishDate"})
 
+_DATE_KEYS = ("publishedDateTime", "publishDate", "date")
+
 FIELDS = (
     Field("title", ("title",), _plain, vital=True, required=True),
     Field("excerpt", ("excerpt",), _plain, shown=True),
-    Field(
-        "date", ("publishedDateTime", "publishDate", "date"), _instant, 0, vital=True, required=True, together=_TOGETHER
-    ),
+    Field("date", _DATE_KEYS, _instant, 0, vital=True, required=True, together=_TOGETHER),
     Field("modified", ("updatedDateTime",), _instant, None),
     Field("expires", ("expiryDate",), _instant, None, vital=True),
     Field("published", ("published",), _published, None),
@@ -620,8 +658,10 @@ _KNOWN = frozenset(key for spec in FIELDS for key in spec.keys)
 
 
 def key_of_date(mapping: Mapping, zone: tzinfo) -> str:
-    """The key of a front matter that says since when the article is public; empty where none does."""
-    given = [name for spec in FIELDS if spec.attribute == "date" for name in spec.keys if mapping.get(name) is not None]
+    """The key of a front matter that says since when the article is public; empty where none does, but perhaps the name
+    of its file.
+    """
+    given = [name for name in _DATE_KEYS if mapping.get(name) is not None]
     together = [name for name in given if name in _TOGETHER]
     if len(together) > 1:
         with suppress(ValueError):  # the article is broken

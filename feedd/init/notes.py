@@ -46,9 +46,6 @@ def _of_files(found: Found) -> Iterator[Problem]:
     if survey.toml:
         what = f"{files(len(survey.toml))} front matter in TOML (+++), which is not read: {_some(survey.toml)}"
         yield _note("toml-front-matter", what, "`hugo convert toYAML` makes YAML of it.")
-    if survey.undated:
-        what = f"{files(len(survey.undated))} a date in the name alone, which is not read: {_some(survey.undated)}"
-        yield _note("undated", what, "Write `date: …` into the front matter.")
     inside = [path for path in survey.pages if is_below(path, found.content)]
     folders = tuple(f"{folder}/" for folder in folders_of_pages(found))
     pages = [path for path in map(found.below, inside) if not path.startswith(folders)]

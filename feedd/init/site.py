@@ -149,7 +149,7 @@ def _narrowed(seen: Survey, folder: str) -> Survey:
     """The survey, of which nothing is left outside of a folder that was named; the taxonomy stays."""
     below = {
         name: [path for path in getattr(seen, name) if is_below(path, folder)]
-        for name in ("pages", "undated", "toml", "aside")
+        for name in ("pages", "toml", "aside")
     }
     return replace(seen, seen=[one for one in seen.seen if is_below(one.path, folder)], **below)
 

@@ -41,8 +41,6 @@ _SOME = 100
 _KEYS_OF = 300  # articles whose keys are counted
 _TAXONOMY_FILES = 20  # of a folder that are read to tell what it is
 
-_DATED = re.compile(r"\d{4}-\d\d?-\d\d?-")
-
 
 class Seen(Struct, frozen=True, gc=False):
     """A file that is an article or means to be one. `category` is empty where its front matter names none; `linked`:
@@ -69,15 +67,14 @@ class Seen(Struct, frozen=True, gc=False):
 class Survey(Struct):
     """What was found. Paths are below the directory, with `/`.
 
-    `pages` have front matter and no date, so that they are hardly meant as articles; `undated` have their date in the
-    name of their file alone; `toml` open with the fence of TOML, which feedd does not read; `aside` lie where
-    generators keep what is no article, and were not looked at. `topics` and `providers` are folders, "" for the
-    directory itself; `keys` counts the keys of the front matter of `keyed` articles.
+    `pages` have front matter and no date, so that they are hardly meant as articles; `toml` open with the fence of
+    TOML, which feedd does not read; `aside` lie where generators keep what is no article, and were not looked at.
+    `topics` and `providers` are folders, "" for the directory itself; `keys` counts the keys of the front matter of
+    `keyed` articles.
     """
 
     seen: list[Seen] = field(default_factory=list)
     pages: list[str] = field(default_factory=list)
-    undated: list[str] = field(default_factory=list)
     toml: list[str] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
@@ -240,9 +237,6 @@ def _sort_broken(record: Record, found: Survey) -> None:
     missing = {one.field for one in _problems(record) if one.kind == "missing"}
     if "publishedDateTime" not in missing:
         found.seen.append(Seen(record.path, broken=True))
-    elif "title" not in missing and _DATED.match(record.path.rpartition("/")[2]):
-        found.seen.append(Seen(record.path, broken=True))
-        found.undated.append(record.path)
     else:
         found.pages.append(record.path)
 

@@ -80,10 +80,12 @@ class Places:
         return self._first(path, KEYS[attribute]) or Place(KEYS[attribute][0], "" if self._of(path) else path)
 
     def date(self, path: str) -> Place:
-        """The key that says since when an article is public; else as `front`."""
+        """The key that says since when an article is public; without one, the file, whose name says it."""
         head = self._head(path)
         name = key_of_date(head.mapping, self._desk.rules.zone) if head else ""
-        return self.key(path, name) if name else self.front(path, "date")
+        if name:
+            return self.key(path, name)
+        return Place("", path) if head else self.front(path, "date")
 
     def key(self, path: str, name: str) -> Place:
         """A key of an article, which may be the one that it lacks."""

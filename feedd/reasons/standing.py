@@ -292,7 +292,8 @@ def _in_time(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict
     naive = {one.field for one in (file.reading.problems if file.reading else ()) if one.kind == "naive-date"}
     zone = places.setting(("content", "timezone"), note="the date names no time zone")
     over, at = article.date <= now, places.date(article.path)
-    says = f"{'public since' if over else 'appears at'} {readable(article.date)}"
+    by = "" if at.field else ", the date that the file's name begins with"
+    says = f"{'public since' if over else 'appears at'} {readable(article.date)}{by}"
     through = (zone,) if at.field in naive else ()
     yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field, through=through)
     if article.expires is not None:

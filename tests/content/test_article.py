@@ -548,6 +548,90 @@ def test_the_key_of_the_date_is_the_one_whose_value_counts(order: tuple[str, str
     assert key_of_date(head.mapping, UTC) == order[1]
 
 
+# A date in the name of the file
+
+
+def named(path: str, rules: Rules = RULES, **front: Any) -> Reading:
+    """The reading of a file of that name, without any date unless one is given."""
+    return reading(article(**{**UNDATED, **front}), rules, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["2024-02-08-post8.md", "_posts/2024-02-08-post8.md", "2024-2-8-a.md", "posts/2024-02-08-boats/index.md"]
+)
+def test_what_no_key_dates_has_the_date_that_its_name_begins_with(path: str) -> None:
+    found = named(path, BERLIN).article
+
+    assert found is not None
+    assert found.date == at(2024, 2, 7, 23)
+    assert kinds(named(path, BERLIN)) == []
+
+
+def test_a_date_in_the_name_stays_in_the_slug() -> None:
+    found = named("_posts/2024-02-08-post8.md").article
+
+    assert found is not None
+    assert found.slug == "2024-02-08-post8"
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, LATER) for key in ("date", "publishDate", "publishedDateTime")])
+def test_a_key_counts_before_the_name(key: str, value: str) -> None:
+    found = named("2024-02-08-a.md", **{key: value}).article
+
+    assert found is not None
+    assert found.date == at(2999, 6, 1, 8)
+
+
+@pytest.mark.parametrize("key", ["date", "publishDate", "publishedDateTime"])
+@pytest.mark.parametrize("value", ["soon", "", "2024-02-30"])
+def test_a_key_without_a_date_is_not_mended_by_the_name(key: str, value: str) -> None:
+    found = named("2024-02-08-a.md", **{key: value})
+
+    assert (found.state, kinds(found)) == ("broken", [("bad-date", key, "error")])
+
+
+def test_a_key_without_a_value_says_nothing() -> None:
+    found = written("date:", without=("publishedDateTime",))
+
+    assert kinds(found) == [("missing", "publishedDateTime", "error")]
+    assert found.problems[0].remedy == "Write `date: …` or `publishedDateTime: …`."
+    lines = article(**UNDATED).replace("---\n", "---\ndate:\n", 1)
+    assert reading(lines, path="2024-02-08-a.md").state == "article"
+
+
+@pytest.mark.parametrize("day", ["2024-02-30", "2024-13-01", "0000-01-01", "2024-00-10"])
+def test_a_date_in_the_name_that_does_not_exist_breaks_the_article(day: str) -> None:
+    found = named(f"{day}-a.md")
+
+    assert (found.state, kinds(found)) == ("broken", [("bad-date", "date", "error")])
+    assert f"is missing, and the file's name begins with {day!r}: " in found.problems[0].what
+    assert found.problems[0].remedy == "Write `date: …`, or mend the name."
+    assert named(f"{day}-a.md", date=PAST).state == "article"
+
+
+@pytest.mark.parametrize(
+    "path", ["2024-02-08.md", "a-2024-02-08-b.md", "20240208-a.md", "2024-02-08-x/a.md", "24-2-8-a.md"]
+)
+def test_other_names_hold_no_date(path: str) -> None:
+    assert kinds(named(path)) == [("missing", "publishedDateTime", "error")]
+
+
+@pytest.mark.parametrize(
+    "key", ["Date", "dtae", "publishdate", "pubDate", "published_at", "datePublished", "publishOn"]
+)
+def test_a_key_that_may_mean_another_date_keeps_back_what_its_name_dates(key: str) -> None:
+    found = named("2024-02-08-a.md", **{key: LATER})
+
+    assert [(hold.rule, hold.key) for hold in found.held] == [("slip", key)]
+    assert found.article
+    assert found.article.published is False
+
+
+@pytest.mark.parametrize("key", ["published_at", "datePublished", "created"])
+def test_dates_of_others_decide_nothing_beside_one_of_our_own(key: str) -> None:
+    assert named("2024-02-08-a.md", **{key: LATER, "date": PAST}).held == ()
+
+
 def test_an_updated_time_is_kept() -> None:
     assert at(2024, 6, 1, 8) == read(updatedDateTime="2024-06-01T08:00:00Z").modified
     assert read().modified is None
