@@ -443,9 +443,9 @@ def running(site: Site, **edges: Any) -> Iterator[Inbox]:
             ended.result(timeout=30)
 
 
-def asked(inbox: Inbox, command: Command, ended: "Future[None] | None" = None) -> Reply:
+def asked(inbox: Inbox, command: Command, ended: "Future[None] | None" = None, digest: str = "") -> Reply:
     """What the loop answers; it has done by then whatever was ripe before. Raises TimeoutError."""
-    question = Question(command)
+    question = Question(command, digest=digest)
     inbox.ask(question)
     for _ in range(600):
         if (reply := question.wait(0.05)) is not None:
@@ -453,6 +453,12 @@ def asked(inbox: Inbox, command: Command, ended: "Future[None] | None" = None) -
         if ended and ended.done():
             return {}
     raise TimeoutError(f"no answer to {command}")
+
+
+def approved(inbox: Inbox) -> Reply:
+    """What the loop answers to who lets leave what the guard keeps now; the list of it if that is nothing."""
+    found = asked(inbox, "withheld")
+    return asked(inbox, "approve", digest=found["digest"]) if found.get("digest") else found
 
 
 class Hub:

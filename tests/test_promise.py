@@ -38,7 +38,7 @@ from feedd.feeds.entry import Document
 from feedd.pipeline import Pipeline, Progress
 from feedd.publish.directory import Directory, Placed
 from feedd.service.inbox import Inbox
-from feedd.testing import NOON, Site, article, asked, eventually, no_sync, running
+from feedd.testing import NOON, Site, approved, article, asked, eventually, no_sync, running
 
 HOUR = 3600
 FOLDERS = ("", "", "news/", "news/deep/", "letters/")
@@ -362,7 +362,7 @@ folders = ["letters"]
             found = documents(self.site.feeds)
             changed, before = found != before, found
             if self.guarded:
-                asked(self.inbox, "approve")
+                approved(self.inbox)
             return changed and not differences(found, fresh)
 
         with suppress(TimeoutError):

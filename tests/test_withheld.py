@@ -303,10 +303,14 @@ def test_daemon_lists_what_it_finds_then_and_lets_that_leave(site: Site) -> None
         assert asked(inbox, "withheld")["withheld"] == 0
 
 
-def test_command_of_before_that_names_nothing_approves_all(site: Site) -> None:
+def test_who_does_not_say_what_may_leave_lets_nothing_leave(site: Site) -> None:
     with running(site) as inbox:
+        before = site.documents()
         remove(site, 0, 1, 2, 3)
-        assert asked(inbox, "approve")["left"] == 4
+        refused = asked(inbox, "approve")
+        assert (refused["ok"], refused["problems"][0]["kind"]) == (False, "no-digest")
+        assert asked(inbox, "withheld")["withheld"] == 4
+        assert site.documents() == before
 
 
 def test_content_that_is_gone_is_no_list_of_articles(site: Site) -> None:

@@ -63,6 +63,7 @@ _NO_REST = 60.0  # seconds after which it is although there always is work
 _MOST_NOTICED = 20  # problems of files that one run logs: `feedd check` names all
 _SPARING = 20.0  # times as long as counting takes is not counted again
 _LATE = {"failure", "not-written"}  # kinds of problems that keep documents from their places
+_NO_DIGEST = Problem("no-digest", "`approve` does not say what may leave", "Send the `digest` of `withheld` with it.")
 _NO_METRICS = Problem("no-metrics", "no metrics are kept", "Say where to serve them.", field="monitoring.listen")
 _BEGINNING = Problem("starting", "the daemon is only beginning to start", "Ask again in a moment.")
 
@@ -250,9 +251,8 @@ class Daemon:
         if news.scan or wishes or (again and self._health.scans):
             asked = dict.fromkeys(question.command for question in wishes)
             log.debug("scan", reasons=" ".join((*news.scan, *asked)) or "again")
-            approvals = [question.digest for question in wishes if question.command == "approve"]
-            # Without a digest, as feedd's commands of before send it, all may leave.
-            report = self._look(None, "" in approvals or approvals, news.since)
+            approvals = [question.digest for question in wishes if question.command == "approve" and question.digest]
+            report = self._look(None, approvals, news.since)
             if approvals:
                 log.warning("approved", left=len(report.left), withheld=report.withheld)
             for question in wishes:
@@ -531,6 +531,8 @@ class Daemon:
         try:
             if question.command == "prune":
                 return told(self._pruned(question, report))
+            if question.command == "approve" and not question.digest:
+                return failed(_NO_DIGEST)
             listed = question.command == "withheld"
             return told((withheld.listed if listed else withheld.approved)(self._post.pipeline, report))
         except FeeddError as error:

@@ -30,6 +30,7 @@ from feedd.testing import (
     FailingDirectory,
     ServiceManager,
     Site,
+    approved,
     asked,
     eventually,
     no_sync,
@@ -277,7 +278,7 @@ def test_guard_keeps_what_leaves_at_once_until_it_is_approved(tmp_path: Path) ->
         eventually(lambda: "new" in titles(site))
         eventually(lambda: status(inbox)["withheld"] == 5 - (10 - (len(titles(site)) - 1)))
         assert status(inbox)["degraded"]
-        reply = asked(inbox, "approve")
+        reply = approved(inbox)
         assert reply["ok"]
         assert titles(site) == {f"{number:02}" for number in range(5, 10)} | {"new"}
         assert not status(inbox)["degraded"]

@@ -20,7 +20,7 @@ from feedd.service.inbox import Inbox
 from feedd.service.metrics import Known, Metrics
 from feedd.state.database import open_database
 from feedd.status import InForce, Status
-from feedd.testing import NOON, FailingDirectory, Site, asked, eventually, no_sync, running
+from feedd.testing import NOON, FailingDirectory, Site, approved, asked, eventually, no_sync, running
 
 # The clock of these sites stands still in the past: nothing is looked at but what changes.
 QUIETLY = '[schedule]\nrescan = "900000h"\n[watch]\nquiet = "0ms"\n[monitoring]\nlisten = "./monitoring.sock"\n'
@@ -276,7 +276,7 @@ def test_what_the_guard_keeps_is_told(tmp_path: Path) -> None:
             (site.content / f"{number}.md").unlink()
         eventually(lambda: told(inbox)["feedd_withheld_articles"] > 0)
         assert told(inbox)["feedd_problems/guard"] == 1
-        asked(inbox, "approve")
+        approved(inbox)
         assert told(inbox)["feedd_withheld_articles"] == 0
 
 
