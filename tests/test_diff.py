@@ -330,7 +330,7 @@ ANY = given(seed=st.integers(0, 1 << 32), history=HISTORY, changed=CHANGES)
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
-@settings(PATIENT, max_examples=15)
+@settings(PATIENT, max_examples=25)
 @ANY
 def test_a_run_does_exactly_what_was_told(
     seed: int, history: list[Callable[[Life], None]], changed: list[Callable[[Life], None]]
@@ -339,9 +339,9 @@ def test_a_run_does_exactly_what_was_told(
         live(seed, history, changed, Path(folder))
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-@settings(PATIENT, max_examples=200)
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@settings(PATIENT, max_examples=300)
 @ANY
 def test_a_run_does_exactly_what_was_told_whatever_happened(
     seed: int, history: list[Callable[[Life], None]], changed: list[Callable[[Life], None]]
