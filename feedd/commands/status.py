@@ -9,7 +9,7 @@ import click
 
 from feedd.commands.edges import ask, asked, now, place_of_socket
 from feedd.commands.options import configured, jsonable, socketed
-from feedd.commands.terminal import FINE, PROBLEMS
+from feedd.commands.terminal import FINE, PROBLEMS, plain_json
 from feedd.errors import ControlError, Problem, printable
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def _as_line(status: "Status | None", _: "Reply", why: str) -> list[str]:
 def _as_json(_: "Status | None", reply: "Reply", __: str) -> list[str]:
     import msgspec
 
-    return [msgspec.json.encode(reply).decode()]
+    return [plain_json(msgspec.json.encode(reply).decode())]
 
 
 def _watch(place: Path, seconds: float, form: Form) -> None:

@@ -70,9 +70,24 @@ def print_json(value: Any) -> None:
     """A value as JSON, on standard output."""
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value)), nl=False)
+    click.echo(plain_json(msgspec.json.format(msgspec.json.encode(value)).decode()), nl=False)
     # Apart: with PYTHONUNBUFFERED a reader that went away amid a long text is noticed by the next write only.
     click.echo()
+
+
+def plain_json(text: str) -> str:
+    """The same JSON, with escapes for what does something to a terminal, or what the output's encoding lacks."""
+    from json import dumps  # late: of those who say something, few say JSON
+
+    kept = "\n" + "".join(letter for letter in set(text) if letter.isprintable() and _is_written(letter))
+    return text.translate({ord(letter): dumps(letter)[1:-1] for letter in set(text).difference(kept)})
+
+
+def _is_written(letter: str) -> bool:
+    try:
+        return bool(letter.encode(sys.stdout.encoding or "utf-8"))
+    except UnicodeEncodeError:
+        return False
 
 
 def refuse(what: str) -> NoReturn:
