@@ -6,12 +6,16 @@ a module of `feedd.commands`, which imports what it needs when it runs.
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
+from types import TracebackType
 from typing import Any
 
 import click
 
 from feedd import __version__
+from feedd.commands.terminal import INTERRUPTED, PROBLEMS, UNREAD
 
 COMMANDS = {
     "init": "init",
@@ -49,6 +53,19 @@ class _Commands(click.Group):
     ignored, as Python has it: it would end a build halfway.
     """
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """The same as click's, for whatever stands behind the standard streams."""
+        _get_streams_ready()
+        try:
+            return super().main(*args, **extra)
+        except OSError as error:
+            if not _is_about_output(error):
+                raise
+            with suppress(OSError):
+                click.echo(f"feedd: cannot write: {error.strerror}", err=True)
+            _say_no_more()
+            sys.exit(PROBLEMS)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -67,8 +84,6 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        from feedd.commands.terminal import INTERRUPTED, UNREAD
-
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -93,6 +108,31 @@ def main() -> None:
 def _coloured() -> bool | None:
     """Whether output is coloured, as no-color.org and force-color.org have it; None: on terminals."""
     return False if os.environ.get("NO_COLOR") else bool(os.environ.get("FORCE_COLOR")) or None
+
+
+def _get_streams_ready() -> None:
+    """Let standard streams that are closed be empty and swallow everything, before a file that is opened takes the
+    number of one; and write what the encoding of output lacks in another way: no title ends a command.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = os.fdopen(os.open(os.devnull, os.O_RDWR), mode)
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error has it
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Whether it was raised where something was said, and not by a file, which would be a bug of the command."""
+    at: TracebackType | None = error.__traceback__
+    while at and at.tb_next:
+        at = at.tb_next
+    return bool(at and at.tb_frame.f_globals["__name__"] in _SAYING)
+
+
+_SAYING = {"click.utils", "click._compat", "feedd.live"}
+"""The modules that write to the standard streams."""
 
 
 def _say_no_more() -> None:

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from feedd import __version__
 from feedd.cli import COMMANDS, main
-from feedd.testing import Site, article
+from feedd.testing import Site, article, running
 from feedd.workers import FEW
 
 ABOUT_ITSELF = {"schema", "completion", "man"}
@@ -494,7 +494,7 @@ def test_check_lists_all_problems_and_counts_them_by_kind(site: Site) -> None:
     *problems, counts = result.stdout.splitlines()
     assert len([line for line in problems if line.startswith(" ")]) == 26
     assert counts == (
-        "files: 2 article, 25 broken; problems: 25 errors, 1 warning: 25 no-closing-fence, 1 naive-date."
+        "files: 25 broken, 2 articles; problems: 25 errors, 1 warning: 25 no-closing-fence, 1 naive-date."
         " Mend the errors first: what they name is left out or not done."
     )
     assert result.stderr == ""
@@ -503,7 +503,7 @@ def test_check_lists_all_problems_and_counts_them_by_kind(site: Site) -> None:
 
 def test_check_groups_problems_by_file_errors_first(site: Site) -> None:
     for number in range(2):
-        site.write(f"{number}.md", article(f"n{number}", publishedDateTime="2024-05-01 08:00:00", published="yes"))
+        site.write(f"{number}.md", article(f"n{number}", publishedDateTime="2024-05-01 08:00:00", published="so"))
     site.write("broken.md", "---\ntitle: x\n")
 
     assert re.findall(r"^(?:\S.*|.*\[[\w-]+\])$", on(site, "check").stdout, re.MULTILINE)[:-1] == [
@@ -1017,3 +1017,104 @@ def test_reader_that_goes_away_halfway_gets_no_traceback(arguments: str, unbuffe
 
     assert result.stdout.splitlines()[1:] == ["141"]
     assert result.stderr == ""
+
+
+# --- Standard streams that are full, closed, or of another alphabet ---
+
+
+def in_shell(site: Site, script: str, **env: str) -> subprocess.CompletedProcess[bytes]:
+    """What bash says of a script in the site's folder, in which `feedd` is the command."""
+    script = f'feedd() {{ "{sys.executable}" -m feedd "$@"; }}; {script}'
+    told = {**os.environ, "FEEDD_CONFIG": str(site.file), **env}
+    return subprocess.run(
+        ["bash", "-c", script], cwd=site.folder, env=told, stdin=subprocess.DEVNULL, capture_output=True, timeout=50
+    )
+
+
+SAYING = [
+    "--help", "build", "build --json", "check", "check --kinds", "check --json", "diff --all", "explain first.md",
+    "explain --json first.md", "prune --json", "approve --json", "man", "schema", "print-config nginx",
+    "completion bash", "status", "status --json", "status --line",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "unbuffered"), [*((command, "") for command in SAYING), ("check --json", "1")])
+def test_output_on_a_full_disk_is_said_in_one_line(command: str, unbuffered: str, site: Site) -> None:
+    with running(site) if command.startswith("status") else contextlib.nullcontext():
+        result = in_shell(site, f"feedd {command} > /dev/full", PYTHONUNBUFFERED=unbuffered)
+
+    told = result.stderr.decode().splitlines()
+    assert (result.returncode, told[-1]) == (1, "feedd: cannot write: No space left on device")
+    assert "Traceback" not in result.stderr.decode()
+
+
+def test_words_on_a_full_disk_end_a_command_with_1(site: Site) -> None:
+    _break_an_article(site)
+
+    assert in_shell(site, "feedd build 2> /dev/full").returncode == 1
+
+
+CLOSED = [
+    *(("build --json", closed) for closed in ("<&-", ">&-", "2>&-")),
+    *((command, "<&- >&- 2>&-") for command in (*SAYING, "check -", "reload", "init new --yes", "prune", "approve")),
+]
+
+
+@pytest.mark.parametrize(("command", "closed"), CLOSED)
+def test_a_closed_stream_is_no_fault(command: str, closed: str, site: Site) -> None:
+    with contextlib.ExitStack() as stack:
+        if command.startswith(("status", "reload")):
+            stack.enter_context(running(site))
+        usual, result = (in_shell(site, f"feedd {command} {streams}") for streams in ("</dev/null", closed))
+
+    assert result.returncode == usual.returncode
+    assert b"Traceback" not in result.stderr
+    assert len(site.documents()) in {0, 9}
+
+
+def test_what_is_opened_does_not_take_the_place_of_a_closed_stream(site: Site) -> None:
+    result = in_shell(site, "feedd build >&- && feedd build --json")
+
+    assert json.loads(result.stdout)["problems"] == []
+    assert all(b"built" not in path.read_bytes() for path in site.folder.rglob("*") if path.is_file())
+
+
+def test_a_standard_input_that_cannot_be_read_is_said(site: Site) -> None:
+    result = in_shell(site, "feedd check - < /proc/self/mem")
+
+    assert (result.returncode, result.stderr) == (2, b"feedd: standard input cannot be read: Input/output error\n")
+
+
+LATIN = {"PYTHONIOENCODING": "latin-1"}
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.mark.parametrize("env", [LATIN, ASCII], ids=["latin-1", "ascii"])
+@pytest.mark.parametrize("command", ["build", "diff --all", "explain tick.md", "check", "explain --feed all --all"])
+def test_no_title_ends_a_command_whatever_the_encoding(command: str, env: dict[str, str], site: Site) -> None:
+    site.story("tick.md", title="Done ✓")
+    site.story("wrong.md", publishedDateTime="never ✓")
+    result = in_shell(site, f"feedd {command}", **env)
+
+    assert b"Traceback" not in result.stderr
+    assert result.returncode == in_shell(site, f"feedd {command}").returncode
+
+
+@pytest.mark.parametrize("env", [LATIN, ASCII, {}], ids=["latin-1", "ascii", "utf-8"])
+def test_json_is_the_same_in_every_encoding(env: dict[str, str], site: Site) -> None:
+    site.story("wrong.md", publishedDateTime="✓ ü \U0001f600")
+    result = in_shell(site, "feedd check --json --content-only", **env)
+
+    said = json.loads(result.stdout.decode(env.get("PYTHONIOENCODING", "utf-8")))
+    assert any("✓ ü \U0001f600" in problem["what"] for problem in said["problems"])
+
+
+def test_json_does_nothing_to_a_terminal(site: Site) -> None:
+    name = "a\x9b2J\u202e\x7f\u200b\U000e0001 ü ✓.md"
+    site.story(name, publishedDateTime="never")
+    result = in_shell(site, "feedd check --json --content-only")
+
+    said = result.stdout.decode()
+    assert [letter for letter in said if not letter.isprintable() and letter != "\n"] == []
+    assert name in {problem["file"] for problem in json.loads(said)["problems"]}
+    assert " ü ✓.md" in said

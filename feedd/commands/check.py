@@ -128,8 +128,15 @@ def _check_some(desk: "Desk", file: Path, files: Sequence[Path], revision: str |
 
     places = list(files) if revision is None else changed_since(Path(desk.tree.root), revision)
     if Path("-") in files:
-        places += map(Path, listed(sys.stdin.buffer.read()))
+        places += map(Path, listed(_standard_input()))
     return check_files(desk, file, below(desk.tree, places), now())
+
+
+def _standard_input() -> bytes:
+    try:
+        return sys.stdin.buffer.read()
+    except OSError as error:
+        refuse(f"standard input cannot be read: {error.strerror}")
 
 
 def _kinds(names: Sequence[str]) -> set[str]:
@@ -155,7 +162,7 @@ def _print(
     if form == "json":
         print_json({"files": states, "problems": problems})
         return
-    from feedd.checks.report import counts, github, text
+    from feedd.checks.report import counts, files, github, text
 
     if form == "github":
         for line in github(problems, place, _root(content)):
@@ -163,9 +170,8 @@ def _print(
     else:
         for line in text(problems, style=_styled):
             click.echo(line)
-    files = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
     said = counts(problems) if problems else "none"
-    click.echo(f"files: {files}; problems: {said}{_advice(problems)}", err=form == "github")
+    click.echo(f"files: {files(states)}; problems: {said}{_advice(problems)}", err=form == "github")
 
 
 def _root(content: Path) -> Path:
