@@ -896,7 +896,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load(tmp_path / "x.toml")
 
     assert str(caught.value) == (
-        f"{tmp_path}/x.toml: does not exist. Name another file with --config, or write this one."
+        f"{tmp_path}/x.toml: does not exist. Name another file with --config, or let `feedd init` write one."
     )
 
 
@@ -907,6 +907,31 @@ def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"{tmp_path}: cannot be read: Is a directory. Name a regular file that feedd's user may read."
     )
+
+
+def test_a_pipe_is_no_configuration_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "pipe")
+
+    assert str(caught.value) == (
+        f"{tmp_path}/pipe: is a pipe, not a file. Write what it holds into a file, and name that one."
+    )
+
+
+def test_a_device_is_no_configuration() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(Path("/dev/zero"))
+
+    assert "/dev/zero: is a device, not a file" in str(caught.value)
+
+
+def test_a_file_is_a_configuration_whatever_leads_there(tmp_path: Path) -> None:
+    (tmp_path / "real.toml").write_text(SMALLEST, encoding="utf-8")
+    (tmp_path / "link.toml").symlink_to("real.toml")
+    with (tmp_path / "real.toml").open("rb") as file:
+        for place in (tmp_path / "link.toml", Path(f"/dev/fd/{file.fileno()}")):
+            assert load(place).site.title == load(tmp_path / "real.toml").site.title
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")

@@ -7,6 +7,7 @@ exist is found out where they are used. Does not look at the clock, the environm
 
 import os
 import re
+import stat
 import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
@@ -133,9 +134,11 @@ def _syntax(message: str, file: str, text: str) -> Problem:
 def _text(path: Path) -> str:
     """The file's text, without the mark that some editors put first."""
     try:
-        data = path.read_bytes()
+        data = _bytes(path)
     except FileNotFoundError:
-        raise _unreadable(path, "does not exist", "Name another file with --config, or write this one.") from None
+        raise _unreadable(
+            path, "does not exist", "Name another file with --config, or let `feedd init` write one."
+        ) from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or str(error)
         remedy = "Name a regular file that feedd's user may read."
@@ -152,6 +155,25 @@ def _text(path: Path) -> str:
         meant = f" ({sign} in Windows-1252)" if sign.isprintable() and sign else ""
         what = f"is not UTF-8: the byte 0x{data[at]:02X}{meant} is none of its characters"
         raise _unreadable(path, what, "Save the file as UTF-8.", line) from None
+
+
+def _bytes(path: Path) -> bytes:
+    """What a regular file holds. A pipe would be waited for, perhaps for ever, and could be read only once: feedd reads
+    its configuration again, to name lines and whenever it changes.
+
+    Raises OSError, and ConfigError for what is neither file nor folder.
+    """
+    with open(path, "rb", opener=_at_once) as file:
+        kind = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(kind):
+            what = "is a pipe" if stat.S_ISFIFO(kind) else "is a device"
+            raise _unreadable(path, f"{what}, not a file", "Write what it holds into a file, and name that one.")
+        return file.read()
+
+
+def _at_once(path: str, flags: int) -> int:
+    """A handle of a place, for which no pipe has to be written to."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _unreadable(path: Path, what: str, remedy: str, line: int | None = None) -> ConfigError:
