@@ -231,7 +231,7 @@ class _Comparison:
     """Both sides, and what of them was looked up already."""
 
     def __init__(self, before: Published, pipeline: Pipeline, directory: Rehearsal, report: Report) -> None:
-        self.before, self.directory, self.report = before, directory, report
+        self.before, self.directory, self.report, self.site = before, directory, report, pipeline.config.site
         self.after = Published(pipeline.ledger, pipeline.index, directory.root)
         self.unlisted = before.ledger.unlisted()
         self.was, self.is_now = _manifest(before.output), _manifest(directory.root, directory.manifest)
@@ -292,8 +292,16 @@ class _Comparison:
         pairs = {
             "address": Value(self.was.base, self.is_now.base),
             "hubs": Value(" ".join(self.was.hubs), " ".join(self.is_now.hubs)),
+            "ids of feeds and new articles": self._ids(),
         }
         return {key: one for key, one in pairs.items() if one.before != one.after and self.was.base}
+
+    def _ids(self) -> Value:
+        """How ids begin that are made. Those of articles that are known stay as they are."""
+        now = (self.site.id_authority, self.site.id_date)
+        told = self.before.ledger.made()
+        before = now if not told or now in told else told.most_common(1)[0][0]
+        return Value(*(f"tag:{authority},{date}:" for authority, date in (before, now)))
 
     def _withheld(self) -> Withheld:
         kept = (Named(one.id, self._title(one.id, after=False), why=one.why) for one in self.report.held)

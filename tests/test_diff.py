@@ -476,6 +476,15 @@ def test_formats_come_and_go_with_their_documents(site: Site) -> None:
     assert feed(difference(site), "topics/sea").documents.removed == ("topics/sea.html",)
 
 
+def test_other_ids_are_told(site: Site) -> None:
+    site.configure('[output]\nlimit = 2\narchives = false\n')
+    site.file.write_text(site.file.read_text().replace("[site]\n", '[site]\nid_authority = "else.example"\n', 1))
+
+    change = difference(site).site["ids of feeds and new articles"]
+
+    assert (change.before, change.after) == ("tag:news.example,2020:", "tag:else.example,2020:")
+
+
 def test_address_and_hubs_are_told_once_and_of_each_feed(site: Site) -> None:
     site.configure('[output]\nlimit = 2\narchives = false\n[websub]\nhubs = ["https://hub.example/"]\n')
     site.file.write_text(site.file.read_text().replace("news.example/feeds/", "feeds.example/"))

@@ -5,8 +5,6 @@ another authority or date. They keep them as long as the state is there, but fee
 without the state so would all: readers would show every article as new. Reads a copy of the state.
 """
 
-import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,13 +14,11 @@ from feedd.errors import Problem
 from feedd.state.database import open_copy
 from feedd.state.ledger import Ledger
 
-_MADE = re.compile(r"tag:([^,]*),([^:]*):")
-
 
 def changed_ids(config: Config, file: Path) -> Iterator[Problem]:
     """The key that changes ids, with the value that it had; nothing once articles were told under the new ones."""
     with closing(open_copy(config.state.path)) as copy:
-        told = Counter(made.groups() for made in map(_MADE.match, Ledger(copy).made()) if made)
+        told = Ledger(copy).made()
     site = config.site
     if not told or (site.id_authority, site.id_date) in told:
         return
@@ -36,6 +32,9 @@ def changed_ids(config: Config, file: Path) -> Iterator[Problem]:
 
 def _changed(file: Path, where: Where, key: str, now: str, before: str, count: int) -> Problem:
     articles = "1 public article was" if count == 1 else f"{count} public articles were"
-    what = f"makes new ids with {now}, but {articles} told with {before}"
-    remedy = f'Write {key} = "{before}" below [site], or readers show what they have as new.'
+    what = (
+        f"makes new ids with {now}, but {articles} told with {before}: articles that the state knows keep their ids, "
+        "feeds and new articles get others; if the state is lost, all do, and readers show what they have as new"
+    )
+    remedy = f'Write {key} = "{before}" below [site], unless that is meant.'
     return noted(file, "changed-ids", where, what, remedy)

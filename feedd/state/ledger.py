@@ -4,6 +4,8 @@ In: what subscribers see now. Out: since when, whether they saw it change, and w
 is shown. Times are whole seconds since the epoch.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
@@ -14,6 +16,7 @@ from feedd.feeds.entry import Listing, Tombstone
 from feedd.feeds.select import Edition
 from feedd.state.database import Database
 
+_MADE = re.compile(r"tag:([^,]*),([^:]*):")
 _encode = Encoder().encode
 _decode_ids = Decoder(tuple[str, ...]).decode
 _decode_listing = Decoder(Listing).decode
@@ -100,10 +103,11 @@ class Ledger:
         """How many entries are public."""
         return int(self._execute("SELECT count(*) FROM entry WHERE retracted IS NULL").fetchone()[0])
 
-    def made(self) -> Iterator[str]:
-        """The ids of what is public that were made from names of files, not written as a `guid`."""
+    def made(self) -> Counter[tuple[str, str]]:
+        """With which authority and date the ids of what is public were made, those aside that are written as `guid`."""
         query = "SELECT entry.id FROM entry JOIN file USING (id) WHERE entry.retracted IS NULL AND file.guid = 0"
-        return (id for (id,) in self._execute(query))
+        found = (_MADE.match(id) for (id,) in self._execute(query))
+        return Counter((made[1], made[2]) for made in found if made)
 
     def retracted(self) -> list[tuple[str, int]]:
         """The ids that were withdrawn, and when."""
