@@ -40,8 +40,10 @@ def test_another_url_is_named_with_the_authority_that_it_gave(site: Site) -> Non
     configure(site, "https://new.example/")
 
     assert said(site) == [
-        "3: site.url: makes new ids with new.example, but 2 public articles were told with news.example. "
-        'Write id_authority = "news.example" below [site], or readers show what they have as new.'
+        "3: site.url: makes new ids with new.example, but 2 public articles were told with news.example: "
+        "articles that the state knows keep their ids, feeds and new articles get others; if the state is lost, all "
+        "do, and readers show what they have as new. "
+        'Write id_authority = "news.example" below [site], unless that is meant.'
     ]
 
 

@@ -730,8 +730,9 @@ ROWS: list[tuple[str, Make, str]] = [
         "changed-ids",
         _other_host,
         "warning: SITE/feedd.toml:3: site.url: makes new ids with new.example, but 1 public article was told with "
-        'news.example. Write id_authority = "news.example" below [site], or readers show what they have as new. '
-        "[changed-ids]",
+        "news.example: articles that the state knows keep their ids, feeds and new articles get others; if the "
+        "state is lost, all do, and readers show what they have as new. "
+        'Write id_authority = "news.example" below [site], unless that is meant. [changed-ids]',
     ),
     (
         "state-open",
