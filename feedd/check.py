@@ -54,7 +54,7 @@ def check(
     found += settings.selectors(desk, file, survey)
     if world:
         found += _around(desk, file, changes.added, survey, now, world, instead_of)
-    return [*found, *changes.problems, *of_names, *of_articles], survey.states
+    return [*found, *changes.problems, *of_names, *settings.told_once(file, of_articles, survey)], survey.states
 
 
 def check_files(desk: Desk, file: Path, paths: Collection[str], now: int) -> tuple[list[Problem], dict[str, int]]:

@@ -580,8 +580,8 @@ def test_a_file_where_a_directory_should_be_is_said(table: str, site: Site) -> N
     assert checked(site) == [
         Problem(
             "not-writable",
-            f"{site.folder / 'file'} is not a directory that this user can write in",
-            "Mend its permissions, or name another.",
+            f"{site.folder / 'file'} is no directory",
+            "Remove or rename the file, or name another directory.",
             str(site.folder / "file" / "below"),
             field=f"{table}.path",
         )

@@ -158,6 +158,8 @@ def unknown_topics(desk: Desk, article: Article) -> Iterator[Problem]:
     for name in unknown:
         near = get_close_matches(key(name), listed, 1)
         meant = f"Did you mean {listed[near[0]].name!r}? Else add" if near else "Add"
+        if "," in name:
+            meant = f"If it is several, write a list: `[{name}]`. Else add"
         ignored = desk.config.taxonomy.unknown_topics == "ignore"
         what = f"{name!r} is not in the taxonomy; it gets {'no feed' if ignored else 'a feed of its own'}"
         yield Problem("unknown-topic", what, f"{meant} it to the taxonomy.", article.path, line, "topics", "warning")

@@ -6,7 +6,7 @@ only some are shown. For GitHub each is a workflow command, with paths from the 
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from feedd.errors import Problem, Severity, printable
@@ -71,11 +71,20 @@ def _row(problem: Problem, width: int, style: Style) -> str:
 
 
 def counts(problems: Sequence[Problem]) -> str:
-    """`2 errors, 1 warning: 2 missing, 1 mojibake`."""
+    """`2 errors, 3 warnings: 2 missing, 3 mojibake`: kinds with errors first, then the most frequent."""
     severities = Counter(problem.severity for problem in problems)
-    kinds = Counter(problem.kind for problem in problems)
+    kinds = Counter(problem.kind for problem in sorted(problems, key=_rank))
+    worst = {problem.kind: _rank(problem) for problem in sorted(problems, key=_rank, reverse=True)}
+    ordered = sorted(kinds.items(), key=lambda item: (worst[item[0]], -item[1]))
     many = [f"{count} {name}{'s' * (count != 1)}" for name in _ORDER if (count := severities[name])]
-    return f"{', '.join(many)}: {', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}"
+    return f"{', '.join(many)}: {', '.join(f'{count} {kind}' for kind, count in ordered)}"
+
+
+def files(states: Mapping[str, int]) -> str:
+    """`25 broken, 2 articles`: how many files are in each state, the most frequent first."""
+    ordered = sorted(states.items(), key=lambda item: (-item[1], item[0]))
+    said = (f"{count} {state}{'s' * (state == 'article' and count != 1)}" for state, count in ordered)
+    return ", ".join(said) or "none"
 
 
 # GitHub

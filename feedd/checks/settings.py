@@ -5,7 +5,7 @@ each with the line of its key.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -87,6 +87,24 @@ def placed(desk: Desk, file: Path, problems: Iterable[Problem]) -> Iterator[Prob
         else:
             where = ("taxonomy", "topic", number, problem.field)
             yield noted(file, problem.kind, where, problem.what, problem.remedy)
+
+
+_FEW = 5
+
+
+def told_once(file: Path, problems: Sequence[Problem], survey: Survey) -> list[Problem]:
+    """Problems of articles, but one for all that do not say `published`, where that is the rule: then it is a setting
+    that lacks.
+    """
+    unsaid = [problem for problem in problems if problem.kind == "published-missing"]
+    articles = survey.states.get("article", 0)
+    if len(unsaid) <= max(_FEW, articles // 2):
+        return list(problems)
+    count, first = len(unsaid), unsaid[0].file
+    what = f"{count} of {articles} articles, such as {first}, do not say `published`: they are not published"
+    remedy = "If they are to be, set `published_default = true` in a [[collection]], or write `published: true`."
+    others = [problem for problem in problems if problem.kind != "published-missing"]
+    return [Problem("published-missing", what, remedy, str(file), severity="warning"), *others]
 
 
 # What articles and folders there must be

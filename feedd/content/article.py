@@ -437,6 +437,8 @@ class Field(Struct, frozen=True):
 
 
 _SAY_FLAG = "Write `true` to withdraw the article, `false` to say that it is not withdrawn."
+_SAY_DRAFT = "Write `draft: true` to hold the article back, `draft: false` to say that it is no draft."
+_WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})  # which are none if they are quoted
 _SAY_PUBLISHED = "Write `published: true` to publish it, `published: false` to say that it is not."
 
 
@@ -490,7 +492,7 @@ def _published(raw: Any, name: str, notes: _Notes) -> bool:
         return raw.on
     if raw is True or raw is False:
         return bool(raw)
-    notes.warn("published-not-boolean", name, "is not true or false, so the article is not published", _SAY_PUBLISHED)
+    notes.warn("published-not-boolean", name, *_no_flag(raw, name, _SAY_PUBLISHED))
     return False
 
 
@@ -499,9 +501,16 @@ def _flag(raw: Any, name: str, notes: _Notes) -> bool:
     if isinstance(raw, Flag):
         return raw.on
     if not isinstance(raw, str) or raw not in {"0", "false", "no", "off"}:
-        notes.warn("flag-not-boolean", name, "is not true or false, so the article is not published", _SAY_FLAG)
+        notes.warn("flag-not-boolean", name, *_no_flag(raw, name, _SAY_DRAFT if name == "draft" else _SAY_FLAG))
         return True
     return False
+
+
+def _no_flag(raw: Any, name: str, remedy: str) -> tuple[str, str]:
+    """What is wrong with a value that is neither true nor false, and the remedy: the one given, unless it is quoted."""
+    if isinstance(raw, str) and raw.lower() in _WORDS:
+        return f"is text, not {raw}, so the article is not published", f"Take the quotes away: `{name}: {raw}`."
+    return "is not true or false, so the article is not published", remedy
 
 
 def _instant(raw: Any, name: str, notes: _Notes) -> int:

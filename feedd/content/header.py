@@ -169,9 +169,17 @@ def load_twice_named(text: str) -> tuple[object, tuple[str, ...]]:
         missed = isinstance(error, yaml.parser.ParserError | yaml.scanner.ScannerError)
         what = f"YAML: {error.problem}" if missed else "YAML that cannot be read"
         line = error.problem_mark.line + 2 if error.problem_mark else None
+        if missed and error.problem_mark and _is_tab(text, error.problem_mark):
+            _broken("yaml", "YAML: a tab, where there may be spaces only", "Write spaces instead of the tab.", line)
         _broken("yaml", what, "Mend it; quote text that holds special characters.", line)
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         _broken("yaml", "YAML that cannot be read", "Mend it; quote text that holds special characters.", 2)
+
+
+def _is_tab(text: str, mark: Any) -> bool:
+    """Whether a tab is what stands where the parser stopped, or indents that line."""
+    line = text.split("\n")[mark.line]
+    return "\t" in (line[mark.column : mark.column + 1], *line[: len(line) - len(line.lstrip())])
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]

@@ -317,8 +317,20 @@ ROWS: list[tuple[str, Make, str]] = [
     (
         "flag-not-boolean",
         story(draft="maybe"),
-        "warning: a.md:12: draft: is not true or false, so the article is not published. Write `true` to "
+        "warning: a.md:12: draft: is not true or false, so the article is not published. Write `draft: true` "
+        "to hold the article back, `draft: false` to say that it is no draft. [flag-not-boolean]",
+    ),
+    (
+        "flag-not-boolean",
+        story(removed="maybe"),
+        "warning: a.md:12: removed: is not true or false, so the article is not published. Write `true` to "
         "withdraw the article, `false` to say that it is not withdrawn. [flag-not-boolean]",
+    ),
+    (
+        "flag-not-boolean",
+        story(removed="true"),
+        "warning: a.md:12: removed: is text, not true, so the article is not published. Take the quotes "
+        "away: `removed: true`. [flag-not-boolean]",
     ),
     (
         "future-update",
@@ -449,7 +461,13 @@ ROWS: list[tuple[str, Make, str]] = [
     ),
     (
         "published-not-boolean",
-        story(published="yes"),
+        story(published="true"),
+        "warning: a.md:6: published: is text, not true, so the article is not published. Take the quotes "
+        "away: `published: true`. [published-not-boolean]",
+    ),
+    (
+        "published-not-boolean",
+        story(published="maybe"),
         "warning: a.md:6: published: is not true or false, so the article is not published. Write "
         "`published: true` to publish it, `published: false` to say that it is not. [published-not-boolean]",
     ),
@@ -475,6 +493,17 @@ ROWS: list[tuple[str, Make, str]] = [
         text("---\ntitle: [\n---\n"),
         "error: a.md:3: YAML: did not find expected node content. Mend it; quote text that holds special "
         "characters. [yaml]",
+    ),
+    (
+        "yaml",
+        text("---\ntitle: A\nprovider:\n\tname: B\n---\n"),
+        "error: a.md:4: YAML: a tab, where there may be spaces only. Write spaces instead of the tab. [yaml]",
+    ),
+    (
+        "yaml",
+        text("---\ntitle: @A\n---\n"),
+        "error: a.md:2: YAML: found character that cannot start any token. Mend it; quote text that holds "
+        "special characters. [yaml]",
     ),
     (
         "duplicate-id",
@@ -503,6 +532,12 @@ ROWS: list[tuple[str, Make, str]] = [
         lambda site: site.configure(TOPICS) or (site.story("a.md", topics=["AIs"]) and None),
         "warning: a.md:10: topics: 'AIs' is not in the taxonomy; it gets a feed of its own. Did you mean "
         "'AI'? Else add it to the taxonomy. [unknown-topic]",
+    ),
+    (
+        "unknown-topic",
+        lambda site: site.configure(TOPICS) or (site.story("a.md", topics="AI, Food") and None),
+        "warning: a.md:10: topics: 'AI, Food' is not in the taxonomy; it gets a feed of its own. If it is "
+        "several, write a list: `[AI, Food]`. Else add it to the taxonomy. [unknown-topic]",
     ),
     (
         "bad-file-name",
@@ -960,6 +995,27 @@ def test_a_name_that_is_no_kind_is_told_with_the_nearest() -> None:
     assert unknown(["mojibake", "markup"]) == ""
     assert unknown(["mojibak"]) == "'mojibak' is no kind of problem. Did you mean mojibake?"
     assert unknown(["quokka"]) == "'quokka' is no kind of problem. `feedd check --kinds` lists them."
+
+
+# What is told once
+
+
+@pytest.mark.parametrize(
+    ("unsaid", "said", "told"), [(6, 5, ["feedd.toml"]), (6, 6, ["content"] * 6), (5, 0, ["content"] * 5)]
+)
+def test_articles_that_do_not_say_published_are_told_once_where_that_is_the_rule(
+    unsaid: int, said: int, told: list[str], site: Site
+) -> None:
+    for number in range(unsaid + said):
+        published = {} if number >= unsaid else {"published": None}
+        site.story(f"{number}.md", webUrl=f"https://source.example/{number}", **published)
+    problems = check(Desk(site.config, thorough=True), site.file, site.now)[0]
+    assert {one.kind for one in problems} == {"published-missing"}
+    assert [Path(one.file).name.replace(".md", "") for one in problems] == (
+        told if told == ["feedd.toml"] else [str(number) for number in range(unsaid)]
+    )
+    assert told != ["feedd.toml"] or problems[0].what.startswith("6 of 11 articles, such as 0.md, do not say")
+    assert told != ["feedd.toml"] or "`published_default = true`" in problems[0].remedy
 
 
 # What is let pass beside them
