@@ -81,7 +81,7 @@ def shown() -> Iterator[Show]:
     """Within it texts are shown on standard output: in place on a terminal, else one after the other."""
     with ExitStack() as stack:
         bell = stack.enter_context(_bell())
-        if sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb":
+        if sys.stdout.isatty() and os.environ.get("TERM") not in {None, "", "dumb"}:
             yield stack.enter_context(_Screen(bell))
         else:
             yield _Sheets(bell)

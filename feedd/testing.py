@@ -368,17 +368,17 @@ os.execvp(sys.argv[1], sys.argv[1:])
 
 class Terminal:
     """A pseudo terminal on which a command runs as if somebody had typed it. `said` is all that was written on it,
-    `before` the settings that it had at first.
+    `before` the settings that it had at first. `kind` is what it says that it is.
     """
 
-    def __init__(self, *command: str, columns: int = 100, rows: int = 30) -> None:
+    def __init__(self, *command: str, columns: int = 100, rows: int = 30, kind: str = "xterm-256color") -> None:
         self.said = ""
         self._own, self._line = pty.openpty()
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self._line)
         self.process = subprocess.Popen(  # noqa: S603 - what the test names
             [sys.executable, "-c", _TAKE_TERMINAL, *command], stdin=self._line, stdout=self._line, stderr=self._line,
-            start_new_session=True, env={**os.environ, "TERM": "xterm-256color"},
+            start_new_session=True, env={**os.environ, "TERM": kind},
         )  # fmt: skip
         self._thread = threading.Thread(target=self._read, name="terminal")
         self._thread.start()

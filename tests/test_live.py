@@ -117,6 +117,14 @@ def test_picture_fits_the_window_whatever_its_size_becomes(site: Site) -> None:
         eventually(lambda: any("settings" in line and line.endswith("]") for line in lines(terminal)))
 
 
+@pytest.mark.parametrize("kind", ["", "dumb"])
+def test_terminal_that_can_do_nothing_gets_texts_one_after_the_other(site: Site, kind: str) -> None:
+    with Terminal(*command(site, "--watch=0.1"), kind=kind) as terminal:
+        eventually(lambda: terminal.said.count("feedd does not run: nobody answers there.") > 1, 40)
+
+    assert "\x1b" not in terminal.said
+
+
 WAYS = {"Ctrl-C": "\x03", "q": "q", "SIGTERM": signal.SIGTERM, "SIGHUP": signal.SIGHUP}
 
 

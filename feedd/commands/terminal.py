@@ -113,7 +113,7 @@ def quiet(what: str, done: int, total: int) -> None:
 
 def progress() -> "Progress":
     """A bar on the last line of a terminal, drawn ten times a second, which goes when all is done; none elsewhere."""
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+    if not sys.stderr.isatty() or os.environ.get("TERM") in {"", "dumb"}:
         return quiet
     last = [0.0]
 
