@@ -96,15 +96,10 @@ def _say_report(report: "Report", pipeline: "Pipeline", dry_run: bool, seconds: 
         for path in report.written:
             click.echo(f"would write {path}")
     summary = _summary(report, pipeline)
+    moved = [f"{len(summary[what])} {what}" for what in ("came", "changed", "left") if summary[what]]
+    news = f" ({', '.join(moved)})" if moved else ""
     click.echo(
         f"{'rehearsed' if dry_run else 'built'}: {many(summary['read'], 'file')} read,"
-        f" {many(summary['public'], 'article')} public in {many(summary['feeds'], 'feed')}{_news(report)},"
-        f" {many(len(report.written), 'document')} {'to write' if dry_run else 'written'}, {seconds:.2f} s"
+        f" {many(summary['public'], 'article')} public in {many(summary['feeds'], 'feed')}{news},"
+        f" {many(len(summary['written']), 'document')} {'to write' if dry_run else 'written'}, {seconds:.2f} s"
     )
-
-
-def _news(report: "Report") -> str:
-    """How many articles came, changed and left, in parentheses; nothing if none did."""
-    counts = {"came": len(report.came), "changed": len(report.changed), "left": len(report.left)}
-    told = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    return f" ({told})" if told else ""
