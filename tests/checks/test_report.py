@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from feedd.checks.report import counts, github, text
+from feedd.checks.report import counts, files, github, text
 from feedd.errors import Problem, Severity
 
 
@@ -60,6 +60,24 @@ def test_words_that_tell_a_severity_are_styled_and_aligned() -> None:
 def test_counts_are_by_severity_and_by_kind() -> None:
     found = [problem(), problem(), problem(severity="warning", kind="markup")]
     assert counts(found) == "2 errors, 1 warning: 2 missing, 1 markup"
+
+
+def test_kinds_with_errors_are_counted_first_and_then_the_most_frequent() -> None:
+    few, many = [problem(severity="warning", kind="markup")] * 2, [problem(severity="warning", kind="mojibake")] * 3
+    mixed = [problem(severity="warning", kind="yaml"), problem(kind="yaml")]
+    assert counts([*few, *many, *mixed]) == "1 error, 6 warnings: 2 yaml, 3 mojibake, 2 markup"
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        ({"article": 1, "skipped": 1}, "1 article, 1 skipped"),
+        ({"article": 31, "broken": 2, "skipped": 40}, "40 skipped, 31 articles, 2 broken"),
+        ({}, "none"),
+    ],
+)
+def test_files_are_counted_by_state_the_most_frequent_first(states: dict[str, int], said: str) -> None:
+    assert files(states) == said
 
 
 # For GitHub
