@@ -178,7 +178,7 @@ def load_twice_named(text: str) -> tuple[object, tuple[str, ...]]:
 
 def _is_tab(text: str, mark: Any) -> bool:
     """Whether a tab is what stands where the parser stopped, or indents that line."""
-    line = text.split("\n")[mark.line]
+    line = "".join(text.split("\n")[mark.line : mark.line + 1])  # none if YAML counts other signs as ends of lines
     return "\t" in (line[mark.column : mark.column + 1], *line[: len(line) - len(line.lstrip())])
 
 

@@ -187,6 +187,23 @@ def test_a_tag_that_does_not_fit_its_value_is_broken_or_makes_no_difference(valu
     assert outcome(f"---\ntitle: A\nheat: {value}\n---\n".encode()) in {"yaml", "read"}
 
 
+@pytest.mark.parametrize(
+    ("front", "told"),
+    [
+        ("provider:\n\tname: B", True),
+        ("title: A\n  \texcerpt: B", True),
+        ("topics:\n  - A\n\t- B", True),
+        ("title:\tA\nexcerpt: @B", False),
+        ("title: \u2028\u2028\u2028[", False),  # ends of lines for YAML, but for nobody else
+    ],
+)
+def test_a_tab_that_is_in_the_way_is_told_by_its_name(front: str, told: bool) -> None:
+    problem = problem_of(f"---\n{front}\n---\n".encode())
+
+    assert problem.kind == "yaml"
+    assert (problem.remedy == "Write spaces instead of the tab.") == told
+
+
 def test_blank_lines_before_the_fence_count() -> None:
     assert problem_of(b"\n\n---\ntitle: A: B\n---\n").line == 4
     assert read("\n\n---\ntitle: A\n---\n").line("title") == 4
