@@ -15,7 +15,6 @@ from typing import Any
 import click
 
 from feedd import __version__
-from feedd.commands.terminal import INTERRUPTED, PROBLEMS, UNREAD
 
 COMMANDS = {
     "init": "init",
@@ -61,6 +60,8 @@ class _Commands(click.Group):
         except OSError as error:
             if not _is_about_output(error):
                 raise
+            from feedd.commands.terminal import PROBLEMS  # late: takes 10 ms, which `--version` has no use for
+
             with suppress(OSError):
                 click.echo(f"feedd: cannot write: {error.strerror}", err=True)
             _say_no_more()
@@ -84,6 +85,8 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        from feedd.commands.terminal import INTERRUPTED, UNREAD
+
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
