@@ -15,9 +15,9 @@ from feedd.feeds.select import readable
 from feedd.named import feed_names
 from feedd.pipeline import Pipeline
 from feedd.reasons.membership import Membership
-from feedd.reasons.places import Place, Places
-from feedd.reasons.standing import can_be_named, standing
-from feedd.reasons.verdicts import Documents, Inquiry, Verdict
+from feedd.reasons.places import Place
+from feedd.reasons.standing import can_be_named, inquiry, standing
+from feedd.reasons.verdicts import Documents, Verdict
 from feedd.state.index import Row
 from feedd.state.ledger import Told
 
@@ -61,19 +61,19 @@ def explain(
     given: as they are now, or were before a rehearsal. Raises KeyError for a feed that there is not, and that would not
     be there whatever `[output]` says.
     """
-    inquiry, plan = Inquiry(pipeline, now, Places(pipeline.desk, file), documents), pipeline.desk.plan
+    asked, plan = inquiry(pipeline, now, file, documents), pipeline.desk.plan
     asked_for, feed = feed, plan.former.get(feed, feed) if feed else None
     row = pipeline.index.row(path) if can_be_named(path) else None
     card = pipeline.catalogue.get(row.id) if row and row.id and not row.rival else None
     article = pipeline.index.article(card.key) if card else None
     if feed and feed not in {*feed_names(pipeline), *(possible_feeds(pipeline, article) if article else ())}:
         raise KeyError(feed)
-    former = inquiry.places.former(asked_for, feed) if asked_for and feed and asked_for != feed else None
-    verdicts = tuple(standing(inquiry, row, path))
+    former = asked.places.former(asked_for, feed) if asked_for and feed and asked_for != feed else None
+    verdicts = tuple(standing(asked, row, path))
     if row is None or card is None:
         return Explanation(path, (row and row.id) or "", verdicts, {}, former)
     names = [feed] if feed else sorted({*plan.route(card), *plan.configured})
-    feeds = {name: Membership(inquiry, name).verdicts(card) for name in names}
+    feeds = {name: Membership(asked, name).verdicts(card) for name in names}
     return Explanation(path, card.id, verdicts, feeds, former)
 
 

@@ -17,8 +17,8 @@ from feedd.desk import rules_of
 from feedd.feeds.select import Card, Traits, admits, newest, readable, shortfall
 from feedd.pipeline import Pipeline
 from feedd.reasons.membership import Membership, Wish
-from feedd.reasons.places import Place, Places
-from feedd.reasons.standing import read_file, verdict_on_hold
+from feedd.reasons.places import Place
+from feedd.reasons.standing import inquiry, read_file, verdict_on_hold
 from feedd.reasons.verdicts import OF_FEEDS, Documents, Inquiry, Verdict
 
 _decode_traits = msgspec.msgpack.Decoder(Traits).decode
@@ -93,9 +93,8 @@ def view(
     list, None for all; then also those that their authors hold back. `file` and `documents` are as in `explain`;
     `former` is the name by which it was asked for, if that is one it had before.
     """
-    places = Places(pipeline.desk, file)
-    inquiry = Inquiry(pipeline, now, places, documents)
-    feed = Membership(inquiry, name)
+    asked = inquiry(pipeline, now, file, documents)
+    feed = Membership(asked, name)
     inside, missed, coming = _sorted_out(pipeline, feed, now)
     entries = [card for card in feed.members if card.id in inside]
     return View(
@@ -109,8 +108,8 @@ def view(
         len(coming),
         tuple(Coming(_item(pipeline, card), readable(when)) for when, card in coming[:most]),
         _not_public(pipeline, now),
-        tuple(_held_back(pipeline, feed, inquiry)) if most is None else (),
-        places.former(former, name) if former else None,
+        tuple(_held_back(pipeline, feed, asked)) if most is None else (),
+        asked.places.former(former, name) if former else None,
     )
 
 
@@ -177,17 +176,15 @@ def _not_public(pipeline: Pipeline, now: int) -> dict[str, int]:
     return {what: count for what, count in pipeline.index.articles(now).items() if what != "public"}
 
 
-def _held_back(pipeline: Pipeline, feed: Membership, inquiry: Inquiry) -> Iterator[Miss]:
+def _held_back(pipeline: Pipeline, feed: Membership, asked: Inquiry) -> Iterator[Miss]:
     """The articles that their authors do not publish and that the feed's filters would take, with the first of what
     keeps each. Of these the state knows too little, so that their files are read.
     """
     desk, rules = pipeline.desk, rules_of(pipeline.config, thorough=True)
     for path in pipeline.index.unpublished():
-        file = read_file(inquiry, path, rules)
+        file = read_file(desk, path, rules)
         article = file.reading.article if file.reading else None
         if file.reading and file.reading.held and article:
             card = Card(0, "", 0, article.date, article.expires, _decode_traits(desk.traits(article)))
             if admits(feed.spec, card):
-                yield Miss(
-                    _named(desk.id(article), article), verdict_on_hold(inquiry, path, file.reading.held[0], file)
-                )
+                yield Miss(_named(desk.id(article), article), verdict_on_hold(asked, path, file.reading.held[0], file))

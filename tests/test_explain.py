@@ -165,7 +165,8 @@ def test_an_article_excluded_under_the_guard_is_in(tmp_path: Path) -> None:
     assert explanation.shown_in("all")
     assert [says(explanation, rule) for rule in ("content", "guard")] == [
         "is excluded by news/**",
-        "it would leave, but is held back: the guard keeps it in the feeds, since too many would leave at once",
+        "it would leave, since [content] does not ask for its file, but is held back: the guard keeps it in the feeds, "
+        "since too many would leave at once",
     ]
     assert len(addresses(site, "all")) == 1
 
@@ -420,6 +421,17 @@ def test_the_article_of_a_page_bundle_is_found_by_its_folder(named: str, tmp_pat
     site.story("news/boats/a.md")
     with after_run(site) as pipeline:
         assert find(pipeline.desk, named, pipeline, tmp_path) == "news/boats/index.md"
+
+
+@pytest.mark.parametrize("named", ["news/boats/index.md", "boats", "news/boats"])
+def test_the_id_of_a_page_bundle_that_is_gone_is_known(named: str, tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    file = site.story("news/boats/index.md")
+    site.story("news/index.md")  # which is called news
+    site.build()
+    file.unlink()
+    with after_run(site) as pipeline:
+        assert told_of(pipeline, named) == "tag:news.example,2020:articles/boats"
 
 
 def test_an_article_that_could_never_be_read_is_found_and_said_to_be_unreadable(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ class Membership:
         wishes = [self.wish(f"min_{name}", "all") for name in low]
         return Verdict(
             "minimum", passes, f"{says}{'; it was in before, so it stays' if stays else ''}", values,
-            first.file, first.line, first.field, "", asked_for, wishes[0], (*others, *wishes[1:]),
+            first.file, first.line, first.field, first.note, asked_for, wishes[0], (*others, *wishes[1:]),
         )  # fmt: skip
 
     def _ranked(self, path: str, attribute: str, value: int) -> str:
@@ -311,7 +311,7 @@ class Membership:
         at = self._inquiry.places.front(self._article(card).path, "date")
         says = f"{'in the window until' if young else 'too old since'} {readable(until)}"
         return Verdict(
-            "age", young, says, readable(card.since), at.file, at.line, at.field, "",
+            "age", young, says, readable(card.since), at.file, at.line, at.field, at.note,
             self.spec.max_age, self.wish("max_age", "all"),
         )  # fmt: skip
 
@@ -322,7 +322,7 @@ class Membership:
         at, there = (places.front(one.path, "web_url" if one.web_url else "original_url") for one in (own, other))
         says = f"{twin.id} tells the same story and came first"
         through = (replace(there, note="came first"),)
-        return Verdict("same-story", False, says, own.link, at.file, at.line, at.field, through=through)
+        return Verdict("same-story", False, says, own.link, at.file, at.line, at.field, at.note, through=through)
 
     def _limit(self, card: Card, inside: bool) -> Verdict:
         spec, archives = self.spec, self._inquiry.pipeline.config.output.archives

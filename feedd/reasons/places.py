@@ -2,10 +2,11 @@
 
 In: a desk, the configuration's file, and names of keys. Out: places, for people who want to change what is there. Reads
 files anew, each once, since no record keeps lines. Decides nothing and never fails: of what cannot be read there is no
-line. What nobody wrote has no file: it is a default.
+line, nor of a value that the file had when it was last filed, and need not have by now: the place has a note then. What
+nobody wrote has no file: it is a default.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,14 +42,17 @@ class Place(Struct, frozen=True):
 
 
 class Places:
-    """Those of one configuration: `file` is what its keys are written in, None where nobody knows."""
+    """Those of one configuration: `file` is what its keys are written in, None where nobody knows. `kept` tells of the
+    path of an article why what is known of it is not what its file says, as a note; empty if it is.
+    """
 
-    def __init__(self, desk: Desk, file: Path | None) -> None:
-        self._desk, self._file = desk, file
+    def __init__(self, desk: Desk, file: Path | None, kept: Callable[[str], str] = lambda path: "") -> None:
+        self._desk, self._file, self._ask = desk, file, kept
         self._settings = written(file) if file else {}
         self._numbers = {feed.name: number for number, feed in enumerate(desk.config.feeds, 1)}
         self._heads: dict[str, header.Header | None] = {}
         self._lines: dict[str, dict[str, int]] = {}
+        self._notes: dict[str, str] = {}
 
     # The configuration
 
@@ -75,21 +79,48 @@ class Places:
 
     def front(self, path: str, attribute: str) -> Place:
         """The key from which an attribute of an article is read; a default if there is none, and a place without line
-        where the file cannot be read any more.
+        where the file cannot be read any more, or need not say it.
         """
-        return self._first(path, KEYS[attribute]) or Place(KEYS[attribute][0], "" if self._of(path) else path)
+        file = "" if self._of(path) else path
+        return self._first(path, KEYS[attribute]) or Place(KEYS[attribute][0], file, note=self._note(path))
 
     def date(self, path: str) -> Place:
         """The key that says since when an article is public; without one, the file, whose name says it."""
+        return self.front(path, "date") if self._note(path) else self.date_now(path)
+
+    def date_now(self, path: str) -> Place:
+        """The same of what the file says now, whatever is known of the article."""
         head = self._head(path)
         name = key_of_date(head.mapping, self._desk.rules.zone) if head else ""
         if name:
-            return self.key(path, name)
+            return self.key_now(path, name)
         return Place("", path) if head else self.front(path, "date")
 
     def key(self, path: str, name: str) -> Place:
         """A key of an article, which may be the one that it lacks."""
-        return Place(name, path, self._of(path).get(name))
+        return Place(name, path, self._of(path).get(name), self._note(path))
+
+    def key_now(self, path: str, name: str) -> Place:
+        """The same of what the file says now, whatever is known of the article."""
+        return Place(name, path, self._read(path).get(name))
+
+    def front_now(self, path: str, attribute: str) -> Place:
+        """As `front`, of what the file says now."""
+        lines, keys = self._read(path), KEYS[attribute]
+        name = next((name for name in keys if name in lines), keys[0])
+        return Place(name, path, lines.get(name))
+
+    def _note(self, path: str) -> str:
+        if path not in self._notes:
+            self._notes[path] = self._ask(path)
+        return self._notes[path]
+
+    def _own(self, article: Article, attribute: str) -> Place | None:
+        """The key from which an attribute is read, if the article has it."""
+        if note := self._note(article.path):
+            there = bool(getattr(article, attribute))
+            return Place(KEYS[attribute][0], article.path, note=note) if there else None
+        return self._first(article.path, KEYS[attribute])
 
     def _first(self, path: str, names: Iterable[str]) -> Place | None:
         lines = self._of(path)
@@ -100,7 +131,10 @@ class Places:
         return name in self._of(path)
 
     def _of(self, path: str) -> dict[str, int]:
-        """The keys of a file with their lines."""
+        """The keys of a file with their lines; none if what they say is not what is known."""
+        return {} if self._note(path) else self._read(path)
+
+    def _read(self, path: str) -> dict[str, int]:
         if path not in self._lines:
             head = self._head(path)
             lines = header.key_lines(head.text) if head else {}
@@ -118,7 +152,7 @@ class Places:
 
     def collection(self, article: Article) -> Place:
         """What makes an article belong to its collection: its category, or its folder."""
-        found = self._first(article.path, KEYS["category"])
+        found = self._own(article, "category")
         if found:
             return found
         for number, one in enumerate(self._desk.config.collections, 1):
@@ -129,12 +163,12 @@ class Places:
 
     def language(self, article: Article) -> Place:
         """What makes an article be in its language."""
-        found = self._first(article.path, KEYS["language"]) if article.language else None
+        found = self._own(article, "language") if article.language else None
         return found or self.setting(("site", "language"), note="the article says none")
 
     def provider(self, article: Article) -> Place:
         """What makes an article be its provider's: what it says, or the host of its address."""
-        found = self._first(article.path, KEYS["provider"])
+        found = self._own(article, "provider")
         return found or self.front(article.path, "web_url" if article.web_url else "original_url")
 
     # The taxonomy

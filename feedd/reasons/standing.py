@@ -7,6 +7,7 @@ then on the article as the index has it, which is what subscribers see. Reads th
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import NamedTuple
@@ -16,12 +17,14 @@ from msgspec.structs import replace
 from feedd.content.article import Article, Hold, Reading, Rules, parse
 from feedd.content.header import withdrawn_at
 from feedd.content.source import pattern, shown
-from feedd.desk import Record, duplicate_id
+from feedd.desk import Desk, Record, duplicate_id
 from feedd.errors import Problem
 from feedd.feeds.select import readable
-from feedd.reasons.places import Place
-from feedd.reasons.verdicts import Inquiry, Verdict
+from feedd.pipeline import Pipeline
+from feedd.reasons.places import Place, Places
+from feedd.reasons.verdicts import Documents, Inquiry, Verdict
 from feedd.state.index import Row
+from feedd.state.intake import GONE, UNWANTED, why_leaving
 
 
 class File(NamedTuple):
@@ -32,12 +35,30 @@ class File(NamedTuple):
     data: bytes = b""
 
 
+def inquiry(pipeline: Pipeline, now: int, file: Path | None, documents: Documents | None) -> Inquiry:
+    """What is asked of a pipeline; `file` is that of the configuration."""
+    return Inquiry(pipeline, now, Places(pipeline.desk, file, partial(_kept_as, pipeline, now)), documents)
+
+
+def _kept_as(pipeline: Pipeline, now: int, path: str) -> str:
+    """Why what the index holds of an article is not what its file says now; empty if it is."""
+    row = pipeline.index.row(path) if can_be_named(path) else None
+    if row is None or row.id is None:
+        return ""
+    record = read_file(pipeline.desk, path, pipeline.desk.rules).record
+    if row.shown(now) and _leaves(record, now):
+        return "as the guard keeps it; the file may say something else now"
+    if not isinstance(record, Record):
+        return ""
+    return "as it was last good; the file may say something else now" if record.state in {"broken", "empty"} else ""
+
+
 def standing(inquiry: Inquiry, row: Row | None, path: str) -> Iterator[Verdict]:
     """What the file says now, then what the index holds of it, which is what subscribers see."""
     kept = row is not None and row.id is not None
     whereabouts = _content(inquiry, path, kept)
     wanted = whereabouts.passes and not whereabouts.remedy
-    file = read_file(inquiry, path, inquiry.pipeline.desk.rules) if wanted else File(None)
+    file = read_file(inquiry.pipeline.desk, path, inquiry.pipeline.desk.rules) if wanted else File(None)
     yield whereabouts
     if wanted:
         yield from _as_read(inquiry, path, file, kept)
@@ -47,7 +68,7 @@ def standing(inquiry: Inquiry, row: Row | None, path: str) -> Iterator[Verdict]:
         return
     yield _id(inquiry, row)
     if row.shown(inquiry.now) and _leaves(file.record, inquiry.now):
-        yield _held_back(inquiry, path, file.record is None and not file_is_there(inquiry, path))
+        yield _held_back(inquiry, path, file, wanted)
     yield from _decided(inquiry, inquiry.pipeline.index.article(row.key), file)
 
 
@@ -56,8 +77,11 @@ def file_is_there(inquiry: Inquiry, path: str) -> bool:
     return os.path.lexists(Path(inquiry.pipeline.desk.tree.root, path))
 
 
-def _held_back(inquiry: Inquiry, path: str, is_gone: bool) -> Verdict:
-    """That an article stays which its file, or that there is none, does not let stay."""
+def _held_back(inquiry: Inquiry, path: str, file: File, wanted: bool) -> Verdict:
+    """That an article stays which its file, or that there is none, does not let stay; why it would leave, and where
+    that is written.
+    """
+    is_gone = file.record is None and not file_is_there(inquiry, path)
     at, root = inquiry.places.setting(("guard", "fraction")), inquiry.pipeline.config.content.path
     try:
         os.scandir(root).close()
@@ -65,13 +89,30 @@ def _held_back(inquiry: Inquiry, path: str, is_gone: bool) -> Verdict:
         at = inquiry.places.setting(("content", "path"))
         says = f"it would leave, but is held back, as all are: the content cannot be listed: {error.strerror or error}"
         return Verdict("guard", True, says, path, wanted_at=at, remedy="Restore the content directory.")
-    kept = "the file is gone; the guard keeps the article" if is_gone else _HELD
+    why = why_leaving(file.record, inquiry.now) if isinstance(file.record, Record) else GONE if wanted else UNWANTED
+    kept = f"it would leave, since {why}, but is held back: the guard keeps it"
+    kept = "the file is gone; the guard keeps the article" if is_gone else kept
     says = f"{kept} in the feeds, since too many would leave at once"
     mend = "Put the file back" if is_gone else "Mend the file or the settings"
-    return Verdict("guard", True, says, path, wanted_at=at, remedy=f"{mend}, or let it go: `feedd approve`.")
+    own = _leaving_by(inquiry, path, file)
+    return Verdict(
+        "guard", True, says, GONE if is_gone else why, own.file or path, own.line, own.field,
+        wanted_at=at, remedy=f"{mend}, or let it go: `feedd approve`.",
+    )  # fmt: skip
 
 
-_HELD = "it would leave, but is held back: the guard keeps it"
+def _leaving_by(inquiry: Inquiry, path: str, file: File) -> Place:
+    """What the file says now by which its article would leave; empty if it says nothing."""
+    record, reading, places = file.record, file.reading, inquiry.places
+    if not isinstance(record, Record) or reading is None:
+        return Place()
+    if reading.held:
+        return places.key_now(path, reading.held[0].key)
+    if at := withdrawn_at(file.data) if record.withdrawn else None:
+        return Place(at[0], path, at[1])
+    if record.article is None or record.since is None:
+        return Place()
+    return places.date_now(path) if record.since > inquiry.now else places.front_now(path, "expires")
 
 
 def can_be_named(path: str) -> bool:
@@ -107,9 +148,8 @@ def _content(inquiry: Inquiry, path: str, kept: bool) -> Verdict:
     return Verdict("content", True, f"is matched by {glob}", path, wanted=content.include, wanted_at=include)
 
 
-def read_file(inquiry: Inquiry, path: str, rules: Rules) -> File:
+def read_file(desk: Desk, path: str, rules: Rules) -> File:
     """What a file holds now, read by these rules."""
-    desk = inquiry.pipeline.desk
     try:
         found = desk.tree.read(path, rules.max_bytes)
     except OSError:
@@ -189,7 +229,7 @@ def _id(inquiry: Inquiry, row: Row) -> Verdict:
     id, places = str(row.id), inquiry.places
     at = places.front(row.path, "guid") if row.guid else Place("", row.path)
     if not row.rival:
-        return Verdict("id", True, id, id, at.file, at.line, at.field)
+        return Verdict("id", True, id, id, at.file, at.line, at.field, at.note)
     problem = duplicate_id(row.path, id, row.rival)
     other = places.key(row.rival, "guid") if places.has(row.rival, "guid") else Place("", row.rival)
     through = (replace(other, note="keeps the id"),)
@@ -243,7 +283,8 @@ def _published(inquiry: Inquiry, article: Article, holds: tuple[Hold, ...], file
         return verdict_on_hold(inquiry, article.path, Hold("published", "published"), file)
     at = inquiry.places.front(article.path, "published")
     if at.file:
-        return Verdict("published", True, "published is true", True, at.file, at.line, at.field)
+        says = "published is true" if at.line else "published was true"
+        return Verdict("published", True, says, True, at.file, at.line, at.field, at.note)
     for number, one in enumerate(inquiry.pipeline.config.collections, 1):
         if one.name == article.collection and one.published_default:
             wanted_at = inquiry.places.setting(("collection", number, "published_default"))
@@ -253,7 +294,8 @@ def _published(inquiry: Inquiry, article: Article, holds: tuple[Hold, ...], file
 
 def verdict_on_hold(inquiry: Inquiry, path: str, hold: Hold, file: File) -> Verdict:
     """The verdict on a key that keeps an article from being published."""
-    at = inquiry.places.key(path, hold.key)
+    says_so = file.reading is not None and hold in file.reading.held
+    at = (inquiry.places.key_now if says_so else inquiry.places.key)(path, hold.key)
     problems = file.reading.problems if file.reading else ()
     told = next((one for one in problems if one.field == hold.key and one.kind in _KINDS[hold.rule]), None)
     text = withdrawn_at(file.data)
@@ -268,7 +310,7 @@ def verdict_on_hold(inquiry: Inquiry, path: str, hold: Hold, file: File) -> Verd
         says, remedy = "published was not true", "Write `published: true`."
     hides = {"draft": True, "removed": True, "published": False}.get(hold.rule)
     wanted = None if hides is None else not hides
-    return Verdict(hold.rule, False, says, hides, at.file, at.line, at.field, wanted=wanted, remedy=remedy)
+    return Verdict(hold.rule, False, says, hides, at.file, at.line, at.field, at.note, wanted=wanted, remedy=remedy)
 
 
 _KINDS = {
@@ -295,9 +337,10 @@ def _in_time(inquiry: Inquiry, article: Article, file: File) -> Iterator[Verdict
     by = "" if at.field else ", the date that the file's name begins with"
     says = f"{'public since' if over else 'appears at'} {readable(article.date)}{by}"
     through = (zone,) if at.field in naive else ()
-    yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field, through=through)
+    yield Verdict("embargo", over, says, readable(article.date), at.file, at.line, at.field, at.note, through=through)
     if article.expires is not None:
         stays, at = now < article.expires, places.front(article.path, "expires")
         says = f"{'leaves' if stays else 'left'} at {readable(article.expires)}"
         through = (zone,) if at.field in naive else ()
-        yield Verdict("expiry", stays, says, readable(article.expires), at.file, at.line, at.field, through=through)
+        when = readable(article.expires)
+        yield Verdict("expiry", stays, says, when, at.file, at.line, at.field, at.note, through=through)
