@@ -46,3 +46,14 @@ def test_what_is_no_key_is_not_taken_for_one(line: str) -> None:
 
 def test_long_keys_on_one_line_are_not_repeated() -> None:
     assert remedy(f'a = "{"x" * 100}" b = "y"\n') == "Write each key on a line of its own."
+
+
+@pytest.mark.parametrize("value", ["2020-13-45", "2020-02-30", "2020-00-01", "2020-6-31", "2019-02-29"])
+def test_a_date_that_there_is_not_is_not_to_be_written_in_quotes(value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse(f"[site]\nid_date = {value}\n", "feedd.toml", Path("/"))
+    [problem] = caught.value.problems
+
+    assert problem.line == 2
+    assert f'"{value}" is no date' in problem.what
+    assert problem.remedy == 'Write one that there is, in quotes, such as "2020-06-30".'

@@ -130,6 +130,8 @@ def _goes_on(slip: Slip) -> Words:
         return what, _write(f"{key}= {other}{row.partition('=')[2].strip()[1:-1]}{other}", _WITHIN)
     if "=" in rest:
         return what, "Write each key on a line of its own."
+    if re.fullmatch(r"\d{4}", start) and re.match(r"-\d+-\d+$", rest):
+        return _no_date(f"{start}{rest}")
     number = _write(f"{key}= {rest}", "") if start == "0" and rest.isdecimal() else ""
     return what, number or _write(f'{key}= "{start}{row[len(slip.before) :].strip()}"', "Put text and dates in quotes.")
 
@@ -248,7 +250,11 @@ def _no_key(slip: Slip) -> Words:
 
 
 def _date(slip: Slip) -> Words:
-    return "there is no such date", _write(f'{slip.before}"{slip.rest}"', "Put dates in quotes.")
+    return _no_date(slip.rest)
+
+
+def _no_date(value: str) -> Words:
+    return f"{shown(value)} is no date", 'Write one that there is, in quotes, such as "2020-06-30".'
 
 
 _RULES: tuple[tuple[str, Callable[[Slip], Words]], ...] = (
