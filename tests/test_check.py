@@ -218,6 +218,25 @@ def test_an_update_that_is_yet_to_come_is_said(site: Site) -> None:
     assert checked(site) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "dates", "line", "key"),
+    [
+        ("a.md", ("publishedDateTime: 2024-05-01", "publishDate: 2099-06-01"), 4, "publishDate"),
+        ("a.md", ("publishDate: 2099-06-01", "date: 2024-05-01"), 3, "publishDate"),
+        ("a.md", ("publishedDateTime: 2099-06-01", "publishDate: 2024-05-01"), 3, "publishedDateTime"),
+        ("2099-06-01-a.md", ("excerpt: x",), None, "date"),
+    ],
+    ids=["later", "before-date", "earlier", "name"],
+)
+def test_a_date_far_away_is_found_where_it_is_written(
+    path: str, dates: tuple[str, ...], line: int | None, key: str, site: Site
+) -> None:
+    rest = ("webUrl: https://source.example/a", "published: true")
+    site.write(path, "\n".join(["---", "title: A", *dates, *rest, "---", "The body."]))
+    (problem,) = checked(site)
+    assert (problem.kind, problem.file, problem.line, problem.field) == ("far-date", path, line, key)
+
+
 def test_an_update_before_publication_is_no_problem(site: Site) -> None:
     site.write("a.md", lines("date: 2024-06-30T00:00:00Z", "updatedDateTime: 2024-05-30T00:00:00Z"))
     assert checked(site) == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from feedd.explain import Explanation, explain
 from feedd.misses import Miss, View, view
-from feedd.named import feed_names, find, find_feed
+from feedd.named import feed_names, find, find_feed, told_of
 from feedd.pipeline import Pipeline
 from feedd.reasons.verdicts import Verdict, documents_of
 from feedd.testing import FailingDirectory, Site, article, bound_by_permissions

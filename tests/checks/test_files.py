@@ -53,6 +53,11 @@ def test_all_that_end_alike_are_one_problem(site: Site) -> None:
     ]
 
 
+def test_hugo_s_dates_make_a_file_look_like_an_article(site: Site) -> None:
+    site.write("a.markdown", "---\ntitle: A\npublishDate: 2024-05-01\n---\n")
+    assert [one.file for one in not_included(site)] == ["a.markdown"]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -74,7 +74,7 @@ def test_two_files_with_one_story_are_found_whichever_is_asked_about(
         (("a.md", "b.md"), ("tag:news.example,2020:articles/b", None)),
         (("été & more.md", "y/été & more.md"), (None, None)),
     ],
-    ids=["name", "long-name", "guid", "short-guid", "guid-is-id", "id-is-guid", "odd-name"],
+    ids=["name", "long-name", "guid", "short-guid", "guid-is-id", "id-is-guid", "odd-name", "bundles", "bundle"],
 )
 def test_two_files_with_one_id_are_found_whichever_is_asked_about(
     names: tuple[str, str], guids: tuple[str | None, str | None], site: Site

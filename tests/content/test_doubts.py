@@ -68,6 +68,13 @@ def test_what_can_hardly_be_meant_so_is_one(front: dict[str, Any], kind: str) ->
     assert kinds(**front) == [kind]
 
 
+def test_a_doubt_about_a_date_names_the_key_that_counts() -> None:
+    text = article("A story", publishedDateTime="1980-01-01", publishDate="1985-01-01", excerpt="x")
+    found = parse("a.md", text.encode(), Rules(UTC, thorough=True))
+
+    assert [(one.kind, one.field) for one in found.problems] == [("old-date", "publishDate")]
+
+
 def test_a_build_asks_for_no_doubts() -> None:
     assert kinds(thorough=False, title="A <b>bold</b> claim") == []
 
