@@ -73,6 +73,8 @@ def test_two_files_with_one_story_are_found_whichever_is_asked_about(
         (("a.md", "b.md"), (None, "tag:news.example,2020:articles/a")),
         (("a.md", "b.md"), ("tag:news.example,2020:articles/b", None)),
         (("été & more.md", "y/été & more.md"), (None, None)),
+        (("x/boats/index.md", "y/boats/index.md"), (None, None)),
+        (("boats.md", "x/boats/index.md"), (None, None)),
     ],
     ids=["name", "long-name", "guid", "short-guid", "guid-is-id", "id-is-guid", "odd-name", "bundles", "bundle"],
 )
