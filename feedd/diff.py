@@ -205,14 +205,20 @@ class Rehearsed:
         """The name of a feed, before or after, that somebody calls so; `named.find_feed` tells how."""
         from feedd.named import find_feed
 
-        found = find_feed(self._pipeline, named, here)
-        return found or (named if self._before.ledger.feed(named) else None)
+        return find_feed(self._pipeline, named, here, among=self._feed_names())
 
     def near_feed(self, named: str) -> str | None:
         """The feed that was probably meant by a name that none has."""
         from feedd.named import near_feed
 
-        return near_feed(self._pipeline, named)
+        return near_feed(self._pipeline, named, self._feed_names())
+
+    def _feed_names(self) -> set[str]:
+        """The feeds that were public once, that are so after the change, or that the configuration describes: what one
+        only holds that is not public yet is no feed to anybody.
+        """
+        after = self._pipeline
+        return {*self._before.ledger.feeds(), *after.ledger.feeds(), *after.desk.plan.standing()} - {SITE}
 
     def close(self) -> None:
         """Let go of the copies."""

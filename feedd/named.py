@@ -6,7 +6,7 @@ Asks a pipeline that has just run what there is, and the disk for files that no 
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -97,21 +97,26 @@ def feed_names(known: Pipeline) -> set[str]:
     return {*known.feed_names(), *known.catalogue.names()}
 
 
-def near_feed(known: Pipeline, named: str) -> str | None:
-    """The feed that was probably meant by a name that none has: one whose last part is like that of the name."""
+def near_feed(known: Pipeline, named: str, among: Collection[str] | None = None) -> str | None:
+    """The feed that was probably meant by a name that none has: one whose last part is like that of the name. `among`
+    are those that count, else `feed_names`.
+    """
     folder, _, last = _without_format(named, known.config.output.formats).rpartition("/")
-    names = sorted(feed_names(known), key=lambda name: (name.rpartition("/")[0] == folder, name))
+    all_names = feed_names(known) if among is None else among
+    names = sorted(all_names, key=lambda name: (name.rpartition("/")[0] == folder, name))
     lasts = {name.rpartition("/")[2]: name for name in names}  # of two with one last part that in the folder counts
     found = get_close_matches(key(last[:100]), lasts, 1)
     return lasts[found[0]] if found else None
 
 
-def find_feed(known: Pipeline, named: str, here: Path, also: frozenset[str] = frozenset()) -> str | None:
+def find_feed(
+    known: Pipeline, named: str, here: Path, also: frozenset[str] = frozenset(), among: Collection[str] | None = None
+) -> str | None:
     """The name of a feed that somebody names by it, by a former name, or by one of its documents: its path below the
     output directory or as seen from the directory `here`, or its address. `also` are names that count although there
-    are no such feeds.
+    are no such feeds; `among` are as in `near_feed`.
     """
-    names = feed_names(known) | also
+    names = {*(feed_names(known) if among is None else among), *also}
     for name in _names(known, named, here):
         present = known.desk.plan.former.get(name, name)
         if present in names:

@@ -545,6 +545,28 @@ def test_what_is_not_public_is_not_even_counted(site: Site) -> None:
     assert "secret" not in str(found)
 
 
+@pytest.mark.parametrize("name", ["topics/marsupials", "topics/marsupial", "topics/marsupials.atom"])
+def test_feed_of_what_is_not_public_is_no_feed(name: str, site: Site) -> None:
+    def asked() -> str:
+        result = on(site, "diff", name)
+        assert (result.exit_code, result.stdout) == (2, "")
+        return result.stderr
+
+    site.build()
+    before = asked()
+    site.story("secret.md", "Marsupials", topics=["Marsupials"], published=False)
+    site.story("later.md", "Marsupials", topics=["Marsupials"], publishedDateTime="2999-06-02T08:00:00Z")
+
+    assert asked() == before
+    site.build()
+    assert asked() == before
+    site.story("new.md", "Marsupials", topics=["Marsupials"])
+    if name == "topics/marsupial":
+        assert "Did you mean topics/marsupials?" in asked()
+    else:
+        assert on(site, "diff", name).stdout.startswith("1 feed added")
+
+
 def test_withdrawn_article_is_told_by_the_title_that_is_public(site: Site) -> None:
     site.story("fog.md", "What nobody may know", published=False)
     site.story("moon.md", "What nobody may know yet", publishedDateTime="2024-07-01T08:00:00Z")
