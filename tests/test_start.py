@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from feedd.cli import COMMANDS
-from feedd.testing import Site, running
+from feedd.testing import UNMEASURED, Site, running
 
 SLOW = {
     "apscheduler", "asyncio", "feedgen", "feedd.config", "feedd.pipeline", "feedd.press", "feedd.serve.app",
@@ -37,15 +38,39 @@ main(sys.argv[1:], prog_name="feedd")
 
 def imported(site: Site, *arguments: str, asked: str = "") -> set[str]:
     """Of what is slow, what a command imported that was called in a site's folder; `asked` completes a line instead."""
-    unmeasured = {"COVERAGE_PROCESS_CONFIG": "", "COVERAGE_PROCESS_START": ""}  # which imports much by itself
     typed = {"_FEEDD_COMPLETE": "bash_complete", "COMP_WORDS": asked, "COMP_CWORD": "1"} if asked else {}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, *arguments],
-        cwd=site.folder, env={**os.environ, **unmeasured, **typed}, capture_output=True, text=True, timeout=50,
+        cwd=site.folder, env={**os.environ, **UNMEASURED, **typed}, capture_output=True, text=True, timeout=50,
         check=False,
     )  # fmt: skip
-    told = [line for line in done.stderr.splitlines() if line.startswith("imported: ")]
-    assert told, done.stderr
+    return _told(done.stderr)
+
+
+def imported_until(site: Site, said: str, *arguments: str) -> set[str]:
+    """The same of a command that goes on until it is stopped, which it is when it says that."""
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=site.folder, env={**os.environ, **UNMEASURED}, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stderr
+        overdue = threading.Timer(40, process.kill)
+        overdue.start()
+        before = []
+        for line in process.stderr:
+            before.append(line)
+            if said in line:
+                break
+        process.terminate()
+        told = "".join([*before, *process.stderr])
+        overdue.cancel()
+    assert said in told
+    return _told(told)
+
+
+def _told(said: str) -> set[str]:
+    told = [line for line in said.splitlines() if line.startswith("imported: ")]
+    assert told, said
     return SLOW & set(told[0].split())
 
 
@@ -78,6 +103,49 @@ def test_a_build_imports_what_reads_and_writes_and_one_that_finds_nothing_new_do
 def test_check_imports_what_reads(site: Site) -> None:
     assert imported(site, "check") >= READING
     assert not imported(site, "check") & (WRITING | {"apscheduler", "watchdog", "jinja2", "uvicorn", "urllib3"})
+
+
+def test_diff_imports_what_runs_and_what_writes_only_if_there_is_something_new(site: Site) -> None:
+    assert imported(site, "diff") == RUNNING | READING | WRITING | {"multiprocessing"}
+    imported(site, "build")
+    assert imported(site, "diff") == RUNNING
+
+
+@pytest.mark.parametrize("where", ["new", "."], ids=["without articles", "with articles"])
+def test_init_imports_what_reads_and_nothing_that_runs_or_writes(where: str, site: Site) -> None:
+    site.file.unlink()
+    keeping = {"feedd.config", "feedd.state.database", "multiprocessing", "sqlite3"}
+    found = imported(site, "init", where)
+    assert READING | keeping == found - {"markdown_it", "nh3"}  # of which the samples take some
+
+
+def test_prune_imports_what_asks_and_without_a_daemon_what_runs(site: Site) -> None:
+    imported(site, "build")
+    assert imported(site, "prune") == RUNNING | ASKING
+    with running(site):
+        assert imported(site, "prune") == ASKING
+
+
+def test_ping_imports_what_tells_hubs_only_if_there_is_a_hub(site: Site) -> None:
+    imported(site, "build")
+    assert imported(site, "ping") == {"feedd.config", "feedd.state.database", "sqlite3"}
+
+
+@pytest.mark.parametrize("arguments", ["schema", "man feedd.toml"])
+def test_what_is_about_the_configuration_imports_that(arguments: str, site: Site) -> None:
+    assert imported(site, *arguments.split()) == {"feedd.config"}
+
+
+def test_run_imports_what_wakes_it_and_no_server_and_what_writes_only_if_there_is_something_new(site: Site) -> None:
+    waking = {"apscheduler", "asyncio", "importlib.metadata", "feedd.service.daemon", "multiprocessing", "watchdog"}
+    assert imported_until(site, " ready ", "run") == RUNNING | ASKING | waking | READING | WRITING
+    assert imported_until(site, " ready ", "run") == RUNNING | ASKING | waking
+
+
+def test_serve_imports_a_server_and_nothing_that_makes_feeds(site: Site) -> None:
+    serving = {"asyncio", "feedd.config", "feedd.serve.app", "httptools", "multiprocessing", "uvicorn", "uvloop"}
+    site.feeds.mkdir()
+    assert imported_until(site, "serving ", "serve", "--listen", "./feeds.sock") == serving
 
 
 def test_explain_imports_what_reads(site: Site) -> None:
