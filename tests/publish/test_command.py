@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from feedd.publish.command import MOST_LETTERS, MOST_LINES, STOPPED, Execution, 
 from feedd.testing import eventually
 
 NEVER = 1_000_000.0
+PATIENCE = 20.0
+"""Seconds within which a test is over."""
 
 
 @dataclass
@@ -42,8 +45,32 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path)
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A shell whose processes are killed when a test takes too long: what does not end by itself, as it should, would
+    be waited for even after pytest has given up the test.
+    """
+    over, before = threading.Event(), descendants(os.getpid())
+
+    def watch() -> None:
+        while not over.wait(PATIENCE):
+            for process in descendants(os.getpid()) - before:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    yield Shell(tmp_path)
+    over.set()
+    watching.join()
+
+
+def descendants(process: int) -> set[int]:
+    """The processes that one has started, and those that these have."""
+    found = set[int]()
+    with suppress(OSError):  # it has ended meanwhile
+        for task in Path(f"/proc/{process}/task").iterdir():
+            found |= set(map(int, (task / "children").read_text().split()))
+    return found.union(*map(descendants, found))
 
 
 def lives(process: int) -> bool:
@@ -197,7 +224,7 @@ def test_a_command_can_be_ended_from_elsewhere(shell: Shell) -> None:
     thread.start()
     eventually(lambda: shell.said)
     execution.end()
-    thread.join(10)
+    thread.join(2 * PATIENCE)
     execution.end()  # which is nothing any more
     assert ended == [STOPPED]
 
