@@ -12,8 +12,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from feedd.checks.articles import Survey
 from feedd.checks.world import Who, World
 from feedd.config import Config
@@ -22,12 +20,11 @@ from feedd.errors import Problem
 from feedd.feeds.manifest import FOLDERS, PROVIDERS, TOPICS
 from feedd.publish.directory import OBSTRUCTS, PAGE, Directory, in_the_way
 from feedd.service.watcher import remote_mounts
-from feedd.state.database import FILE, open_copy
+from feedd.state.database import FILE, RESTORE, open_copy
 
 _LEAST_ROOM = 100 << 20  # bytes
 _LEAST_FILES = 1000
 _OTHERS = 0o007
-_RESTORE = "Restore a backup first: in a new one, what was told before is forgotten."
 _READ, _WRITE, _ENTER = 4, 2, 1  # bits of a mode, as for os.access
 _ACCESS_LIST = "system.posix_acl_access"
 
@@ -170,8 +167,7 @@ def _database(folder: Path) -> Iterator[Problem]:
     file = str(folder / FILE)
     with closing(open_copy(folder)) as copy:
         if copy.unread:
-            damaged = copy.unread.kind == "state-damaged"
-            yield replace(copy.unread, remedy=_RESTORE) if damaged else copy.unread
+            yield copy.unread
             return
         try:
             found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -179,7 +175,7 @@ def _database(folder: Path) -> Iterator[Problem]:
             found = str(error)
     if found != "ok":
         what = f"is damaged: {' '.join(found.split())}"
-        yield Problem("state-damaged", what, _RESTORE, file, field="state.path")
+        yield Problem("state-damaged", what, RESTORE, file, field="state.path")
 
 
 # Content

@@ -1,6 +1,7 @@
 """`feedd explain`: why an article is in a feed or not, and which articles a feed has and nearly has."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 from feedd.commands.edges import here, load, run
 from feedd.commands.names import ARTICLE, FEED
 from feedd.commands.options import configured, jsonable
-from feedd.commands.terminal import SHOWN, fail, many, print_json, refuse, say
+from feedd.commands.terminal import PROBLEMS, SHOWN, fail, many, print_json, refuse, say
 from feedd.errors import Problem, StateError, printable
 
 if TYPE_CHECKING:
@@ -81,13 +82,14 @@ def command(
 @contextmanager
 def _opened(file: Path, article: str) -> Iterator["_Question"]:
     """A run on a copy of the state that writes nothing. A state that cannot be read is told of: what documents show
-    nobody knows then. Of what is called as the article is asked for, it notes what is known before the run.
+    nobody knows then, and the command ends with 1. Of what is called as the article is asked for, it notes what is
+    known before the run.
     """
     from sqlite3 import DatabaseError
 
     from feedd.pipeline import Pipeline
     from feedd.publish.directory import Rehearsal
-    from feedd.state.database import open_copy
+    from feedd.state.database import DAMAGED, FILE, RESTORE, open_copy
 
     config = load(file)
     database = open_copy(config.state.path)
@@ -95,11 +97,16 @@ def _opened(file: Path, article: str) -> Iterator["_Question"]:
         say(database.unread)
     with closing(Pipeline(config, database, Rehearsal(config.output.path))) as pipeline:
         try:
-            yield _Question(file, pipeline, database.unread is None, article)
+            question = _Question(file, pipeline, database.unread is None, article)
+            damage = None if database.unread else question.damage
+            if damage:
+                say(Problem(DAMAGED, damage.what, RESTORE, str(config.state.path / FILE), field="state.path"))
+            yield question
         except DatabaseError as error:
-            remedy = "`feedd build` puts it aside and begins a new one."
-            what = f"is damaged: {error}"
-            fail(StateError(Problem("state-damaged", what, remedy, str(config.state.path), field="state.path")))
+            what, place = f"is damaged: {error}", str(config.state.path / FILE)
+            fail(StateError(Problem(DAMAGED, what, RESTORE, place, field="state.path")))
+    if database.unread or damage:
+        sys.exit(PROBLEMS)
 
 
 class _Question:
@@ -110,13 +117,16 @@ class _Question:
 
         from feedd.named import remembered
         from feedd.reasons.verdicts import documents_of
+        from feedd.state.database import DAMAGED
 
         self.file, self.pipeline, self.here = file, pipeline, here()
         self.documents: Documents | None = documents_of(pipeline) if known else None
         self._before: Row | None = None
         with suppress(DatabaseError):  # of a damaged state, the run finds out more
             self._before = remembered(pipeline, article, self.here) if article else None
-        self.now = run(pipeline).now
+        report = run(pipeline)
+        self.now = report.now
+        self.damage = next((problem for problem in report.problems if problem.kind == DAMAGED), None)
 
     def article(self, named: str) -> str | None:
         """The path of the article that is called so."""

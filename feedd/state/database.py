@@ -248,7 +248,7 @@ def _unread(path: Path, error: Exception) -> Problem | None:
         error = trouble
     if isinstance(error, sqlite3.DatabaseError) and _is_damage(error):
         what = f"cannot be used: {error}; a run puts it aside and begins a new one"
-        return _damaged(what, str(path))
+        return Problem(DAMAGED, what, RESTORE, str(path), field="state.path")
     remedy = "Run this as a user who may read it, such as `sudo -u feedd`; if a first run is filling it, wait for that."
     why = getattr(error, "strerror", None) or error
     return Problem("state-unread", f"cannot be read: {why}", remedy, str(path), field="state.path")
@@ -376,9 +376,13 @@ def _replaced(path: Path, why: str, patience: float) -> Database:
 DAMAGED = "state-damaged"
 """The kind of the problem of a state that is not usable as it is, wherever it lies."""
 
+RESTORE = "Restore a backup first: in a new one, what was told before is forgotten."
+"""What to do about such a state before a run puts it aside."""
+
 
 def _damaged(what: str, file: str) -> Problem:
-    return Problem(DAMAGED, what, "Nothing to do; delete the old file when nobody needs it.", file, field="state.path")
+    remedy = "Put a backup in its place to have back what was told before; else delete the old file in time."
+    return Problem(DAMAGED, what, remedy, file, field="state.path")
 
 
 def _unusable(how: str, error: BaseException, file: str) -> Problem:
