@@ -23,15 +23,17 @@ class ChangesError(FeeddError):
 
 def below(tree: Tree, places: Iterable[Path]) -> set[str]:
     """The files that lie in the content directory, by their paths in it, of all that are named; a folder stands for the
-    content in it. What is not there, or lies elsewhere, is left out.
+    content in it. What is not there, or lies elsewhere, is left out; what lies behind a symbolic link to a folder counts
+    where it really lies, since no link below the content directory is followed.
     """
     found: set[str] = set()
     for place in places:
         real = os.path.realpath(tree.root), os.path.realpath(place)
         for root, path in ((tree.root, os.path.abspath(place)), real):  # noqa: PTH100
             inside = os.path.relpath(path, root)
-            if inside.split("/")[0] != ".." and os.path.lexists(path):
-                is_folder = os.path.isdir(path)  # noqa: PTH112
+            is_folder = os.path.isdir(path)  # noqa: PTH112
+            is_inside = inside.split("/")[0] != ".." and os.path.lexists(path)
+            if is_inside and not tree.linked(f"{inside}/" if is_folder else inside):
                 found |= set(tree.files("" if inside == "." else f"{inside}/")) if is_folder else {inside}
                 break
     return found

@@ -228,3 +228,20 @@ def test_what_is_named_is_found_below_the_content(tmp_path: Path, monkeypatch: p
     assert below(tree, [content]) == {"a.md", "news/b.md"}  # what is hidden is no content
     assert below(tree, [tmp_path / "link" / "a.md"]) == {"a.md"}
     assert below(Tree(tmp_path / "link", ["**/*.md"]), [content / "a.md"]) == {"a.md"}
+
+
+def test_what_lies_behind_a_link_to_a_folder_counts_where_it_really_lies(tmp_path: Path) -> None:
+    content = tmp_path / "content"
+    (content / "news").mkdir(parents=True)
+    (content / "news" / "b.md").touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "c.md").touch()
+    for name, to in (("up", ".."), ("self", "."), ("alias", "news"), ("out", "../elsewhere")):
+        (content / name).symlink_to(to)
+    tree = Tree(content, ["**/*.md"])
+
+    assert below(tree, [content / "up"]) == set()
+    assert below(tree, [content / "up" / "content" / "news"]) == {"news/b.md"}
+    assert below(tree, [content / "self", content / "alias"]) == {"news/b.md"}
+    assert below(tree, [content / "alias" / "b.md"]) == {"news/b.md"}
+    assert below(tree, [content / "out", content / "out" / "c.md"]) == set()
