@@ -461,7 +461,7 @@ AUTHORS = {
     ),
     "published-as-text": Way(
         "published",
-        f"published is not true or false, {PUBLISHED}",
+        f"published is text, not true, {PUBLISHED}",
         [f"a.md:{LINES['published']}: published"],
         write(GOOD),
         {"a.md": story(published="true")},

@@ -438,7 +438,7 @@ class Field(Struct, frozen=True):
 
 _SAY_FLAG = "Write `true` to withdraw the article, `false` to say that it is not withdrawn."
 _SAY_DRAFT = "Write `draft: true` to hold the article back, `draft: false` to say that it is no draft."
-_WORDS = frozenset({"true", "false", "yes", "no", "on", "off"})  # which are none if they are quoted
+_WORDS = dict.fromkeys(("true", "yes", "on"), "true") | dict.fromkeys(("false", "no", "off"), "false")  # if not quoted
 _SAY_PUBLISHED = "Write `published: true` to publish it, `published: false` to say that it is not."
 
 
@@ -509,7 +509,9 @@ def _flag(raw: Any, name: str, notes: _Notes) -> bool:
 def _no_flag(raw: Any, name: str, remedy: str) -> tuple[str, str]:
     """What is wrong with a value that is neither true nor false, and the remedy: the one given, unless it is quoted."""
     if isinstance(raw, str) and raw.lower() in _WORDS:
-        return f"is text, not {raw}, so the article is not published", f"Take the quotes away: `{name}: {raw}`."
+        publishes = "true" if name == "published" else "false"
+        other = "" if _WORDS[raw.lower()] == publishes else f", or write `{name}: {publishes}` to publish it"
+        return f"is text, not {raw}, so the article is not published", f"Take the quotes away: `{name}: {raw}`{other}."
     return "is not true or false, so the article is not published", remedy
 
 

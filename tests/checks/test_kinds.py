@@ -330,7 +330,7 @@ ROWS: list[tuple[str, Make, str]] = [
         "flag-not-boolean",
         story(removed="true"),
         "warning: a.md:12: removed: is text, not true, so the article is not published. Take the quotes "
-        "away: `removed: true`. [flag-not-boolean]",
+        "away: `removed: true`, or write `removed: false` to publish it. [flag-not-boolean]",
     ),
     (
         "future-update",
@@ -464,6 +464,12 @@ ROWS: list[tuple[str, Make, str]] = [
         story(published="true"),
         "warning: a.md:6: published: is text, not true, so the article is not published. Take the quotes "
         "away: `published: true`. [published-not-boolean]",
+    ),
+    (
+        "published-not-boolean",
+        story(published="No"),
+        "warning: a.md:6: published: is text, not No, so the article is not published. Take the quotes away: "
+        "`published: No`, or write `published: true` to publish it. [published-not-boolean]",
     ),
     (
         "published-not-boolean",
