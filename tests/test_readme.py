@@ -235,11 +235,15 @@ def test_arguments_and_options_named_for_a_command_are_its_own(row: list[str]) -
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_commands_without_json_are_the_ones_that_are_named(command: str) -> None:
-    (named,) = re.findall(r"but for (.*?), `--json`", README.text, re.DOTALL)
+@pytest.mark.parametrize(
+    ("option", "but_for"),
+    [("--json", r"\bBut for ([^.]*?), each has `--json`"), ("--config", r"\bbut for ([^.]*?), `--config")],
+)
+def test_commands_without_an_option_are_the_ones_that_are_named(option: str, but_for: str, command: str) -> None:
+    (named,) = re.findall(but_for, README.text)
     options = {name for parameter in find_command(command).params for name in parameter.opts}
 
-    assert ("--json" in options) == (f"`{command}`" not in named)
+    assert (option in options) == (f"`{command}`" not in named)
 
 
 def test_exit_codes_are_those_of_the_help() -> None:
