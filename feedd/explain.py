@@ -55,7 +55,8 @@ def explain(
     documents: Documents | None = None,
 ) -> Explanation:
     """Why the article at a path is where it is. `feed` names one feed, perhaps by a former name; without it, those of
-    its topics, its provider, all, and every configured one. No feeds are explained for what no author published.
+    its topics, its provider, all, every configured one, and those whose documents show it. For what no author
+    published only the latter are explained.
 
     `file` is that of the configuration, in which places are looked for. `documents` are looked at as well if they are
     given: as they are now, or were before a rehearsal. Raises KeyError for a feed that there is not, and that would not
@@ -71,10 +72,25 @@ def explain(
     former = asked.places.former(asked_for, feed) if asked_for and feed and asked_for != feed else None
     verdicts = tuple(standing(asked, row, path))
     if row is None or card is None:
-        return Explanation(path, (row and row.id) or "", verdicts, {}, former)
-    names = [feed] if feed else sorted({*plan.route(card), *plan.configured})
+        id = (row and row.id) or ""
+        lingers = _lingers(id, feed, documents) if row and not row.rival else {}
+        return Explanation(path, id, verdicts, lingers, former)
+    lingers = _lingers(card.id, feed, documents)
+    names = [feed] if feed else sorted({*plan.route(card), *plan.configured, *lingers})
     feeds = {name: Membership(asked, name).verdicts(card) for name in names}
-    return Explanation(path, card.id, verdicts, feeds, former)
+    found = Explanation(path, card.id, verdicts, feeds, former)
+    for name in lingers:
+        if found.refusals(name) and not any(one.rule == "documents" for one in feeds[name]):
+            feeds[name] += lingers[name]
+    return found
+
+
+def _lingers(id: str, feed: str | None, documents: Documents | None) -> dict[str, tuple[Verdict, ...]]:
+    """Of the feeds whose documents show an article, as they are: what is said where it is not in them any more."""
+    says = "still shows the article, as it was last written, until the next run (`feedd build`, or `feedd run`)"
+    members = documents.members if documents else {}
+    shown = (name for name in sorted(members) if id in members[name] and feed in {None, name})
+    return {name: (Verdict("documents", True, says, name),) for name in shown}
 
 
 def explain_gone(

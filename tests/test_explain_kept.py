@@ -92,3 +92,36 @@ def test_an_article_that_is_as_its_file_says_has_its_lines_and_no_notes(guarded:
     assert found["published"]["line"] == line_of(guarded, "a.md", "published")
     assert found["topics"]["line"] == line_of(guarded, "a.md", "topics")
     assert (found["published"].get("note") or "", found["topics"].get("note") or "") == ("", "")
+
+
+@pytest.mark.parametrize("edit", [{"published": False}, {"publishedDateTime": "2099-01-01T00:00:00Z"}, {"topics": []}])
+def test_until_the_next_run_the_documents_show_what_left_and_explain_says_so(
+    edit: dict[str, object], tmp_path: Path
+) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", "First", topics=["AI"])
+    site.build()
+    site.story("a.md", "First", **{"topics": ["AI"], **edit})
+    still = "still shows the article, as it was last written, until the next run (`feedd build`, or `feedd run`)"
+    feeds = {"topics/ai", *(() if "topics" in edit else ("all", "providers/source.example"))}
+
+    told = json.loads(explain(site, "a.md", "--json").stdout)["feeds"]
+    lingering = {name for name, rules in told.items() if any(one["says"] == still for one in rules)}
+    assert lingering == feeds
+    said = explain(site, "a.md", "topics/ai").stdout
+    assert "\ntopics/ai: not in" in said
+    assert still in said
+    assert site.titles("topics/ai") == ["First"]
+    site.build()
+    assert still not in explain(site, "a.md", "topics/ai").stdout
+    assert still not in explain(site, "a.md").stdout
+
+
+def test_what_documents_show_is_not_told_of_the_file_that_another_keeps_the_id_from(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.story("a.md", "First", guid="one")
+    site.build()
+    site.story("b.md", "Second", guid="one")
+
+    assert "still shows" not in explain(site, "b.md").stdout
+    assert "still shows" not in explain(site, "a.md").stdout
