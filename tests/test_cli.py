@@ -752,7 +752,9 @@ def test_explain_of_a_feed_tells_what_it_has_and_what_it_nearly_has(site: Site) 
     said = on(site, "explain", "--feed", "topics/ai").stdout
 
     assert said == on(site, "explain", "topics/ai").stdout == on(site, "explain", "topics/ai.atom").stdout
-    assert said.startswith("topics/ai  Example News: AI\n  documents    topics/ai.atom, topics/ai.rss, topics/ai.json\n")
+    assert said.startswith(
+        "topics/ai  Example News: AI\n  documents    topics/ai.atom, topics/ai.rss, topics/ai.json\n"
+    )
     for head in ("in: 1 article\n", "not in, by collection alone: 1 article\n", "to come, by time alone: 1 article\n"):
         assert head in said
     assert "news/draft.md" not in said
