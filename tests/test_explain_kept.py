@@ -86,6 +86,22 @@ def test_what_was_last_good_is_not_said_to_be_written_in_a_broken_file(published
     assert (found["published"]["note"], found["embargo"]["note"]) == (note, note)
 
 
+def test_every_filter_of_a_feed_names_no_line_of_a_file_that_is_kept(guarded: Site) -> None:
+    guarded.configure(
+        SMALL_GUARD + '[[collection]]\nname = "articles"\nfolders = ["news"]\n'
+        '[[feed]]\nname = "narrow"\ncollections = ["articles"]\nlanguages = ["en"]\nproviders = ["source.example"]\n'
+        'types = ["news"]\nmin_heat = 1\nmax_age = "500w"\n'
+    )
+    guarded.story("a.md", "First", category="articles", locale="en", type="news", heat=3)
+    guarded.build()
+    guarded.story("a.md", "First", category="notes", locale="de", type="other", heat=0, published=False)
+    found = {str(one["rule"]): one for one in verdicts(guarded, "a.md", "narrow")}
+
+    for rule in ("collection", "languages", "providers", "types", "minimum"):
+        assert (found[rule]["passes"], found[rule]["line"]) == (True, None), rule
+        assert found[rule]["note"] == "as the guard keeps it; the file may say something else now"
+
+
 def test_an_article_that_is_as_its_file_says_has_its_lines_and_no_notes(guarded: Site) -> None:
     found = {str(one["rule"]): one for one in verdicts(guarded, "a.md", "topics/ai")}
 

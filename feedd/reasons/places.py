@@ -115,12 +115,11 @@ class Places:
             self._notes[path] = self._ask(path)
         return self._notes[path]
 
-    def _own(self, article: Article, attribute: str) -> Place | None:
-        """The key from which an attribute is read, if the article has it."""
-        if note := self._note(article.path):
-            there = bool(getattr(article, attribute))
-            return Place(KEYS[attribute][0], article.path, note=note) if there else None
-        return self._first(article.path, KEYS[attribute])
+    def _own(self, path: str, attribute: str) -> Place | None:
+        """The key from which an attribute is read, if the article has it, or may have had it."""
+        if note := self._note(path):
+            return Place(KEYS[attribute][0], path, note=note)
+        return self._first(path, KEYS[attribute])
 
     def _first(self, path: str, names: Iterable[str]) -> Place | None:
         lines = self._of(path)
@@ -152,7 +151,7 @@ class Places:
 
     def collection(self, article: Article) -> Place:
         """What makes an article belong to its collection: its category, or its folder."""
-        found = self._own(article, "category")
+        found = self._own(article.path, "category")
         if found:
             return found
         for number, one in enumerate(self._desk.config.collections, 1):
@@ -163,12 +162,12 @@ class Places:
 
     def language(self, article: Article) -> Place:
         """What makes an article be in its language."""
-        found = self._own(article, "language") if article.language else None
+        found = self._own(article.path, "language") if article.language else None
         return found or self.setting(("site", "language"), note="the article says none")
 
     def provider(self, article: Article) -> Place:
         """What makes an article be its provider's: what it says, or the host of its address."""
-        found = self._own(article, "provider")
+        found = self._own(article.path, "provider")
         return found or self.front(article.path, "web_url" if article.web_url else "original_url")
 
     # The taxonomy
