@@ -23,8 +23,8 @@ class ChangesError(FeeddError):
 
 def below(tree: Tree, places: Iterable[Path]) -> set[str]:
     """The files that lie in the content directory, by their paths in it, of all that are named; a folder stands for the
-    content in it. What is not there, or lies elsewhere, is left out; what lies behind a symbolic link to a folder counts
-    where it really lies, since no link below the content directory is followed.
+    content in it. What is not there, or lies elsewhere, is left out; what lies behind a symbolic link to a folder
+    counts where it really lies, since no link below the content directory is followed.
     """
     found: set[str] = set()
     for place in places:
