@@ -746,7 +746,7 @@ def topic(life: Life) -> None:
     place = folder / life.random.choice(["ai.yaml", "sea.yaml", "technology.yaml"])
     life.whole(f"{TOPICS}/{place.name}")
     chance = life.random.random()
-    if chance < 0.15:
+    if chance < 0.15 and len(list(folder.iterdir())) > 1:  # of what is emptied the last that was known stays
         place.unlink(missing_ok=True)
     elif chance < 0.25 and place.exists():
         place.rename(folder / life.name("topic.yaml"))
