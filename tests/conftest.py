@@ -1,20 +1,25 @@
-"""What holds for every test: when the tests of a file are over, so are their threads.
+"""What holds for every test: when the tests of a file are over, so are their threads; what is marked `alone` has none.
 
-A thread that one file leaves behind changes what the tests of another see: where there is one, no copy of the process
-is made (`content/elsewhere.py`), and what it holds stays open.
+A thread that one file leaves behind changes what the tests of another see: what it holds stays open. Those of whoever
+runs the tests, several at once perhaps, are there all the time; where there is one, no copy of the process is made
+(`content/elsewhere.py`), so what is about such copies is tested in a process without any.
 """
 
 import gc
+import os
+import signal
 import threading
-from collections.abc import Generator
+import traceback
+from collections.abc import Callable, Generator
 
 import pytest
 
 PATIENCE = 2.0  # seconds in which a thread that was told to end does
+FIRST = set(threading.enumerate())
 
 
 def others() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    return [thread for thread in threading.enumerate() if thread not in FIRST]
 
 
 def ends_not(thread: threading.Thread) -> bool:
@@ -32,3 +37,34 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         left = [thread.name for thread in others() if ends_not(thread)]
         assert not left, f"the tests of {item.path.name} left threads behind: {', '.join(left)}"
     return result
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run what is marked `alone` in a copy of this process, which has no thread but the one that made it."""
+    if not pyfuncitem.get_closest_marker("alone"):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    failure = in_a_copy(lambda: pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    assert not failure, failure
+    return True
+
+
+def in_a_copy(work: Callable[[], object]) -> str:
+    """How some work failed, as text; empty if it did not."""
+    said, tell = os.pipe()
+    process = os.fork()
+    if not process:
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - it is told
+            os.write(tell, traceback.format_exc().encode()[-60_000:])
+        finally:
+            os._exit(0)
+    os.close(tell)
+    try:
+        with os.fdopen(said, "rb") as end:
+            return end.read().decode()
+    finally:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)

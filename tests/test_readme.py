@@ -100,7 +100,7 @@ def test_where_the_port_is_taken_that_and_the_remedy_are_said(tmp_path: Path) ->
 
 
 def test_test_command_runs_the_tests_with_the_coverage_floor() -> None:
-    assert parts(SET_UP[1])[2:] == [".venv/bin/pytest --cov"]
+    assert parts(SET_UP[1])[2:] == [".venv/bin/pytest --cov -n 4"]
     assert "\nfail_under = 95\n" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 
 

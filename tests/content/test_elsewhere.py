@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from feedd.content.elsewhere import PIECE, Copy, Listing, Results, begun, may_fork
+from feedd.content.elsewhere import PIECE, Copy, Listing, Results, begun
 from feedd.errors import Problem, SourceError
 
 ITEMS = [str(number) for number in range(7 * PIECE + 3)]
 PROBLEM = Problem("strange", "is strange", "Leave it.")
 
-pytestmark = pytest.mark.skipif(not may_fork(), reason="needs two processors")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors"),
+]
 
 
 def listed() -> Listing:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedd.content.elsewhere import Copy, may_fork
+from feedd.content.elsewhere import Copy
 from feedd.content.source import UNSETTLED, Changes, Tree, pattern, stamp
 from feedd.errors import SourceError
 from feedd.testing import bound_by_permissions
@@ -532,7 +532,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-several_processors = pytest.mark.skipif(not may_fork(), reason="needs two processors")
+def several_processors(test: Callable[..., None]) -> Callable[..., None]:
+    """What needs a processor for a copy of the process, and no other thread in it."""
+    needs_two = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two processors")
+    return needs_two(pytest.mark.alone(test))
 
 
 def stamps_of(root: Path) -> dict[str, bytes]:
