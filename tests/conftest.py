@@ -11,8 +11,10 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 PATIENCE = 2.0  # seconds in which a thread that was told to end does
 FIRST = set(threading.enumerate())
@@ -37,6 +39,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         left = [thread.name for thread in others() if ends_not(thread)]
         assert not left, f"the tests of {item.path.name} left threads behind: {', '.join(left)}"
     return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Where several processes run the tests, those of a file are one's, so that what they share is made once."""
+    return LoadFileScheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
