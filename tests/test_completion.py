@@ -1,6 +1,7 @@
 """What the tab key is offered, as the shells are told it, and at what price (tests/test_shells.py asks real shells)."""
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from click.shell_completion import ShellComplete
 from feedd.checks.kinds import KINDS
 from feedd.cli import main
 from feedd.commands.names import file_names
-from feedd.testing import Site
+from feedd.testing import UNMEASURED, Site
 
 MINE = '[[feed]]\nname = "mine"\ntopics = ["Nothing yet"]\n'
 
@@ -100,5 +101,8 @@ def test_completion_imports_neither_state_nor_server_nor_templates(words: str, s
         f" ShellComplete(main, {{}}, 'feedd', 'X').get_completions({words.split(' ')[:-1]}, '');"
         f" print(*[name for name in {heavy} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=site.folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=site.folder, env={**os.environ, **UNMEASURED}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert done.stdout == "\n"

@@ -114,7 +114,7 @@ def test_picture_fits_the_window_whatever_its_size_becomes(site: Site) -> None:
         assert max(map(len, lines(terminal))) < 40
         assert any(line.endswith("…") for line in lines(terminal))
         terminal.resize(200, 50)
-        eventually(lambda: any("settings" in line and line.endswith("]") for line in lines(terminal)))
+        eventually(lambda: any("settings" in line and line.endswith(")") for line in lines(terminal)))
 
 
 @pytest.mark.parametrize("kind", ["", "dumb"])
