@@ -620,7 +620,7 @@ def ids(site: Site) -> Iterator[str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, min_size=3, max_size=14))
 def test_after_any_history_all_that_is_left_is_what_a_fresh_start_makes(history: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:
