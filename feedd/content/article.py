@@ -23,7 +23,7 @@ from feedd.errors import BrokenArticle, Problem
 if TYPE_CHECKING:
     from feedd.content.header import Header
 
-REVISION = 4
+REVISION = 5
 """Counts up whenever the same bytes and rules may give another reading than before, so that states are read anew."""
 MAX_RELATED = 20
 """Related links kept of an article; selection shows at most five of them."""
@@ -228,7 +228,7 @@ def _dated(mapping: Mapping, path: str) -> Mapping:
 
 
 def _has_date(mapping: Mapping) -> bool:
-    return any(mapping.get(name) is not None for name in _DATE_KEYS)
+    return any(name in mapping for name in _DATE_KEYS)
 
 
 def slug_of(path: str) -> str:

@@ -590,13 +590,13 @@ def test_a_key_without_a_date_is_not_mended_by_the_name(key: str, value: str) ->
     assert (found.state, kinds(found)) == ("broken", [("bad-date", key, "error")])
 
 
-def test_a_key_without_a_value_says_nothing() -> None:
+def test_a_key_without_a_value_says_nothing_and_the_name_does_not_stand_in_for_it() -> None:
     found = written("date:", without=("publishedDateTime",))
 
     assert kinds(found) == [("missing", "publishedDateTime", "error")]
     assert found.problems[0].remedy == "Write `date: …` or `publishedDateTime: …`."
     lines = article(**UNDATED).replace("---\n", "---\ndate:\n", 1)
-    assert reading(lines, path="2024-02-08-a.md").state == "article"
+    assert reading(lines, path="2024-02-08-a.md").state == "broken"
 
 
 @pytest.mark.parametrize("day", ["2024-02-30", "2024-13-01", "0000-01-01", "2024-00-10"])
