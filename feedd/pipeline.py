@@ -36,7 +36,7 @@ from feedd.publish.directory import PAGE, Directory
 from feedd.run import SITE, Outcome, Progress, Run, Touched
 from feedd.state.database import Database
 from feedd.state.index import Index, Look, Row
-from feedd.state.intake import GONE, Edits, Held, Intake, Withheld
+from feedd.state.intake import Edits, Held, Intake, Withheld
 from feedd.state.ledger import KnownFeed, Ledger, Told, Written
 from feedd.state.pings import HOOK, Pings
 from feedd.state.rendered import Rendered
@@ -51,6 +51,9 @@ _decode_withheld = msgspec.msgpack.Decoder(Withheld).decode
 
 _LATELY = 60
 """Seconds over which the guard adds up what leaves, run by run."""
+
+_RESTORING = 600
+"""Seconds for which what the guard keeps stays, although it is little by now, after the last of it came back."""
 
 _RESCUES = 2
 """Databases that a run may go through after the first: a new or copied one, and an empty one in memory."""
@@ -236,9 +239,6 @@ class Pipeline:
         if (problems or changes.total == 0) and self._knows_nothing():
             self._database.set("settings", b"")
             return Report(now, problems=(*problems, _BLIND))
-        if problems and not self._withheld() and self.ledger.public() > self.config.guard.count:
-            # What is gone as a whole may come back in portions.
-            self._database.set("withheld", _encode(dict.fromkeys(self.index.stamps(), GONE)))
         stale, last, due = self._stale(hints, now), self._number("now", now), self._number("due", now + 1)
         if not (renewed or changes or stale or self._directory.unsettled) and last <= now < due:
             written, due_at = tuple(outcome.written), self._number("due", 0) or None
@@ -424,8 +424,9 @@ class Pipeline:
     ) -> Edits:
         """Read what changed and bring the index up to date."""
         self._lost = [(when, count) for when, count in self._lost if now - _LATELY < when <= now]
-        withheld = self._withheld()
-        intake = Intake(self.desk, self.index, self.ledger, now, sum(count for _, count in self._lost), withheld)
+        withheld, lately = self._withheld(), sum(count for _, count in self._lost)
+        settled = not 0 <= now - self._number("withheld-since", 0) < _RESTORING
+        intake = Intake(self.desk, self.index, self.ledger, now, lately, withheld, settled)
         for path in changes.removed:
             intake.remove(path)
         todo = (*changes.changed, *changes.added)
@@ -444,6 +445,7 @@ class Pipeline:
         edits.problems[:0] = changes.problems
         if edits.lasting != withheld:
             self._database.set("withheld", _encode(edits.lasting) if edits.lasting else b"")
+            self._database.set("withheld-since", str(now).encode())
         if edits.approved:
             self._lost = []
         elif edits.lost and approved is not True:

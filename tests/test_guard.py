@@ -305,6 +305,42 @@ def test_what_is_restored_in_portions_is_kept_by_a_daemon_as_well(site: Site) ->
     assert kept == 0
 
 
+def test_what_is_not_back_a_while_after_the_rest_is_let_go(site: Site) -> None:
+    remove(site, *range(10))
+    site.build()
+    site.now += HOUR
+    for number in range(8):
+        site.story(name(number), str(number))
+    assert site.build().withheld == 2
+    site.now += 599
+    assert site.build().withheld == 2
+
+    site.now += 1
+
+    assert site.build().withheld == 0
+    assert numbers(site) == [*range(8), *range(10, 20)]
+
+
+def test_much_is_kept_however_long_nothing_comes_back(site: Site) -> None:
+    remove(site, *range(10))
+    for _ in range(3):
+        site.now += HOUR
+        assert site.build().withheld == 10
+
+
+def test_content_that_was_away_and_is_back_as_it_was_leaves_nothing_to_keep(site: Site) -> None:
+    site.settle()
+    site.build()
+    (site.content / "low").rename(site.folder / "low")
+    site.build()
+    (site.folder / "low").rename(site.content / "low")
+    assert site.build().withheld == 0
+
+    remove(site, 3)
+    assert site.build().withheld == 0
+    assert 3 not in numbers(site)
+
+
 def test_the_rest_of_what_was_kept_can_be_approved(site: Site) -> None:
     remove(site, *range(10))
     site.build()

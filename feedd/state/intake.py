@@ -93,14 +93,22 @@ class Intake:
 
     `lately` is how many articles left in the runs just before, which the guard counts as if they left in this one: what
     removes files one after the other must not get past it in small portions. `withheld` is what it keeps already: that
-    stays until it is approved or as it was, however few are left of it, since content is restored in portions, too.
+    stays, however few are left of it, since content is restored in portions, too; once nothing of it has come back for
+    a while (`settled`), what is left of it counts like anything else.
     """
 
     def __init__(
-        self, desk: Desk, index: Index, ledger: Ledger, now: int, lately: int = 0, withheld: Withheld | None = None
+        self,
+        desk: Desk,
+        index: Index,
+        ledger: Ledger,
+        now: int,
+        lately: int = 0,
+        withheld: Withheld | None = None,
+        settled: bool = False,
     ) -> None:
         self._desk, self._index, self._ledger, self._now, self._lately = desk, index, ledger, now, lately
-        self._withheld = dict(withheld or {})
+        self._withheld, self._settled = dict(withheld or {}), settled
         self._renamed = ledger.renames()
         self._fresh: list[tuple[Record, str | None]] = []
         self._leaving: list[_Leaving] = []
@@ -324,7 +332,9 @@ class Intake:
         content at all, everything is kept as long as that is so.
         """
         before = [one for one in lost if self._was_kept(one)]
-        new = [one for one in lost if not self._was_kept(one)]
+        if self._settled and total is not None and len(before) == len(self._withheld):
+            before = []
+        new = [one for one in lost if not (before and self._was_kept(one))]
         gone = len(new) + self._lately
         public = self._ledger.public() if before or others or total == 0 or gone > guard.count else 0
         many = gone > guard.count and gone > guard.fraction * (public + self._lately)

@@ -297,6 +297,23 @@ def test_guard_lets_go_by_itself_when_the_files_are_back(tmp_path: Path) -> None
         assert len(site.titles()) == 10
 
 
+def test_guard_lets_go_as_soon_as_the_last_file_is_back(tmp_path: Path) -> None:
+    site = Site(tmp_path, FEW)
+    stories(site, 10)
+    with running(site) as inbox:
+        kept = [(site.content / f"{number:02}.md") for number in range(6)]
+        texts = [place.read_text("utf-8") for place in kept]
+        for place in kept:
+            place.unlink()
+        eventually(lambda: status(inbox)["withheld"] == 6)
+        for _ in range(7):  # looks in vain, after which the next would be a minute away
+            asked(inbox, "withheld")
+        for place, text in zip(kept, texts, strict=True):
+            place.write_text(text, "utf-8")
+        eventually(lambda: not status(inbox)["degraded"])
+        assert len(site.titles()) == 10
+
+
 # The configuration
 
 
